@@ -1,0 +1,102 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Layers, lowest first; an arrow only ever points down (DESIGN: "Targets").
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+func library(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func executable(_ name: String) -> Target {
+    .executableTarget(name: name, dependencies: ["DetentCLI"], swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: strict)
+}
+
+let orderedCollections = Target.Dependency.product(
+    name: "OrderedCollections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let argumentParser = Target.Dependency.product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "Detent",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "Detent", targets: ["Detent"]),
+        .executable(name: "detent", targets: ["DetentTool"]),
+        .executable(name: "quantize", targets: ["QuantizeTool"]),
+        .executable(name: "convert", targets: ["ConvertTool"]),
+        .executable(name: "evalppl", targets: ["EvalpplTool"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
+    targets: [
+        // Layer 0
+        .target(name: "CKernels"),
+        .systemLibrary(name: "COneDNN", providers: [.apt(["libdnnl-dev"])]),
+        .systemLibrary(name: "CLAPACK", providers: [.apt(["liblapacke-dev", "libopenblas-dev"])]),
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"]), .brew(["pcre2"])]),
+        .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"]), .brew(["zstd"])]),
+        library("ByteIO", [orderedCollections]),
+        library("ProgressReporting", []),
+        // Layer 1
+        library("Kernels", ["CKernels", "COneDNN", "CLAPACK"]),
+        library("TensorIR", ["ByteIO", orderedCollections]),
+        // Layer 2
+        library("SafetensorsFormat", ["TensorIR"]),
+        library("GGUFFormat", ["TensorIR"]),
+        library("BlockFormats", ["TensorIR", "CKernels"]),
+        library("Tokenization", ["TensorIR", "CPCRE2"]),
+        library("Architectures", ["TensorIR"]),
+        // Layer 3
+        library("Inference", ["Architectures", "BlockFormats", "Kernels"]),
+        library("Quantization", ["BlockFormats", "Kernels"]),
+        // Layer 4
+        library("Calibration", ["Inference", "Quantization", "ProgressReporting"]),
+        library("Evaluation", ["Inference", "ProgressReporting"]),
+        library("Reporting", ["Evaluation"]),
+        .target(
+            name: "BundledData", path: "Calibration",
+            exclude: ["README.md"],
+            resources: [.copy("detent-tiny"), .copy("Corpora")], swiftSettings: strict),
+        // Layer 5
+        library(
+            "Conversion",
+            ["Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization", "ProgressReporting", crypto]),
+        // Layer 6
+        library("Detent", ["Conversion", "Evaluation", "Reporting"]),
+        // Layer 7
+        library("DetentCLI", ["Detent", "BundledData", argumentParser]),
+        executable("DetentTool"),
+        executable("QuantizeTool"),
+        executable("ConvertTool"),
+        executable("EvalpplTool"),
+        // Tests
+        library("TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat"], path: "Tests/TestSupport"),
+        tests("ByteIOTests", ["ByteIO"]),
+        tests("KernelsTests", ["Kernels"]),
+        tests("TensorIRTests", ["TensorIR"]),
+        tests("SafetensorsFormatTests", ["SafetensorsFormat"]),
+        tests("GGUFFormatTests", ["GGUFFormat"]),
+        tests("BlockFormatsTests", ["BlockFormats"]),
+        tests("TokenizationTests", ["Tokenization", "GGUFFormat"]),
+        tests("ArchitecturesTests", ["Architectures"]),
+        tests("InferenceTests", ["Inference", "Conversion"]),
+        tests("QuantizationTests", ["Quantization"]),
+        tests("CalibrationTests", ["Calibration", "Conversion"]),
+        tests("EvaluationTests", ["Evaluation"]),
+        tests("ConformanceTests", ["SafetensorsFormat", "GGUFFormat", "BlockFormats"]),
+        tests("MutationTests", ["SafetensorsFormat", "GGUFFormat", "Tokenization"]),
+        tests("CommandTests", ["DetentCLI"]),
+        tests("EndToEndTests", ["Detent", "BundledData"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,96 @@
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A file that appears under its name complete, or not at all.
+///
+/// Bytes go to a temporary file beside the target, which `commit` syncs and renames. Without a
+/// `commit` the temporary file is removed; after a `kill -9` it may stay behind under its
+/// temporary name (`.<name>.<random>.partial`), never under the target's.
+public final class OutputFile: Sendable {
+    public let path: String
+    private let temporaryPath: String
+    private let descriptor: Int32
+    private let isFinished = Mutex(false)
+
+    /// - Throws: `SystemError` when no file can be created beside `path`, or `path` is a folder.
+    public init(path: String) throws(SystemError) {
+        let (folder, name) = splitPath(path)
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw SystemError(cannot: "write", path, code: EISDIR)
+        }
+        let random = String(UInt32.random(in: .min ... .max), radix: 36)
+        temporaryPath = "\(folder)/.\(name).\(random).partial"
+        self.path = path
+        descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else { throw SystemError(cannot: "create", path) }
+    }
+
+    deinit {
+        isFinished.withLock { finished in
+            guard !finished else { return }
+            close(descriptor)
+            unlink(temporaryPath)
+        }
+    }
+
+    /// Writes `bytes` at `offset`. Threads may write different places at the same time.
+    public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let written = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+            if written < 0 {
+                guard errno == EINTR else { throw SystemError(cannot: "write", path) }
+                continue
+            }
+            done += written
+        }
+    }
+
+    /// Writes the elements of `bytes` at `offset`.
+    public func write(_ bytes: [UInt8], at offset: Int) throws(SystemError) {
+        let result = bytes.withUnsafeBytes { buffer in
+            Result { () throws(SystemError) in try write(buffer, at: offset) }
+        }
+        try result.get()
+    }
+
+    /// Reserves `byteCount` bytes, so that a full disk is noticed before the work and not after.
+    public func reserve(_ byteCount: Int) throws(SystemError) {
+        guard byteCount > 0 else { return }
+        #if canImport(Glibc)
+        let code = posix_fallocate(descriptor, 0, off_t(byteCount))
+        // A file system without `fallocate` says so; only a lack of space is a reason to stop.
+        if code == ENOSPC || code == EFBIG || code == EDQUOT {
+            throw SystemError(cannot: "write", path, code: code)
+        }
+        #endif
+    }
+
+    /// Syncs the bytes and gives the file its name.
+    public func commit() throws(SystemError) {
+        guard fsync(descriptor) == 0 else { throw SystemError(cannot: "sync", path) }
+        guard rename(temporaryPath, path) == 0 else { throw SystemError(cannot: "rename", path) }
+        close(descriptor)
+        isFinished.withLock { $0 = true }
+        // The rename lives in the folder: without this it could be lost with the power.
+        let folder = open(splitPath(path).folder, O_RDONLY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+}
+
+/// A path's folder (`.` when it names none) and its last component.
+public func splitPath(_ path: String) -> (folder: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    let folder = slash == path.startIndex ? "/" : String(path[..<slash])
+    return (folder, String(path[path.index(after: slash)...]))
+}

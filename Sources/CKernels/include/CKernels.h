@@ -1,0 +1,9 @@
+#ifndef DETENT_CKERNELS_H
+#define DETENT_CKERNELS_H
+
+/* Inner loops that Swift measurably cannot do. Every function has a definition in Swift beside its
+   caller, and a test that holds the two together. The instruction set is chosen at run time. */
+
+#include "float_conversion.h"
+
+#endif

@@ -1,0 +1,49 @@
+/// A tensor's name, shape and encoding; the weights are elsewhere.
+public struct TensorDescriptor: Sendable, Hashable {
+    public let name: String
+    /// Outermost dimension first. A scalar has no dimensions.
+    public let shape: [Int]
+    public let encoding: Encoding
+    /// Bytes of all rows together.
+    public let byteCount: Int
+    /// Bytes of one row, which is a run along the last dimension.
+    public let rowByteCount: Int
+
+    /// Describes a tensor, or returns nil when its size cannot be stated: a negative dimension, rows that
+    /// are not whole blocks, or more bytes than an `Int` counts.
+    public init?(name: String, shape: [Int], encoding: Encoding) {
+        guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
+        guard let rowByteCount = encoding.byteCount(ofRow: shape.last ?? 1) else { return nil }
+        var byteCount = rowByteCount
+        var elements = shape.last ?? 1
+        for dimension in shape.dropLast() {
+            let (bytes, overflow) = byteCount.multipliedReportingOverflow(by: dimension)
+            let (product, tooMany) = elements.multipliedReportingOverflow(by: dimension)
+            guard !overflow, !tooMany else { return nil }
+            (byteCount, elements) = (bytes, product)
+        }
+        self.name = name
+        self.shape = shape
+        self.encoding = encoding
+        self.byteCount = byteCount
+        self.rowByteCount = rowByteCount
+    }
+
+    /// Weights in a row: the last dimension, 1 for a scalar.
+    public var columns: Int { shape.last ?? 1 }
+    /// Rows: the product of all dimensions but the last.
+    public var rows: Int { shape.dropLast().reduce(1, *) }
+    /// Weights altogether.
+    public var count: Int { rows * columns }
+
+    /// The same tensor under another name.
+    public func renamed(_ name: String) -> TensorDescriptor {
+        TensorDescriptor(copying: self, name: name)
+    }
+
+    private init(copying other: TensorDescriptor, name: String) {
+        self.name = name
+        (shape, encoding) = (other.shape, other.encoding)
+        (byteCount, rowByteCount) = (other.byteCount, other.rowByteCount)
+    }
+}

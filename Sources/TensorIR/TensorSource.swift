@@ -1,0 +1,118 @@
+import ByteIO
+
+/// A tensor whose rows can be read, in their encoding, without holding the whole.
+public protocol TensorSource: Sendable {
+    var descriptor: TensorDescriptor { get }
+
+    /// Lends the bytes of `rows` to `body`. Threads may call this at the same time.
+    ///
+    /// The bytes are those of the encoding, row after row, and valid only inside `body`.
+    func withBytes<Result>(
+        rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result
+}
+
+extension TensorSource {
+    /// All rows as an array, for small tensors.
+    public func bytes() throws -> [UInt8] {
+        try withBytes(rows: 0..<descriptor.rows) { [UInt8]($0) }
+    }
+}
+
+/// A tensor inside a mapped file. Nothing is read before it is asked for.
+public struct MappedTensor: TensorSource {
+    public let descriptor: TensorDescriptor
+    public let file: MappedFile
+    /// Where the tensor starts, in bytes from the start of the file.
+    public let offset: Int
+
+    /// - Precondition: the file holds all of the tensor's bytes; a reader proves it beforehand.
+    public init(_ descriptor: TensorDescriptor, in file: MappedFile, at offset: Int) {
+        precondition(offset >= 0 && offset <= file.bytes.count)
+        precondition(descriptor.byteCount <= file.bytes.count - offset)
+        self.descriptor = descriptor
+        self.file = file
+        self.offset = offset
+    }
+
+    public func withBytes<Result>(
+        rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= descriptor.rows)
+        let start = offset + rows.lowerBound * descriptor.rowByteCount
+        let end = offset + rows.upperBound * descriptor.rowByteCount
+        return try withExtendedLifetime(file) {
+            try body(UnsafeRawBufferPointer(rebasing: file.bytes[start..<end]))
+        }
+    }
+}
+
+/// A tensor in memory.
+public struct BufferedTensor: TensorSource {
+    public let descriptor: TensorDescriptor
+    public let storage: [UInt8]
+
+    /// - Precondition: `storage` has exactly the descriptor's bytes.
+    public init(_ descriptor: TensorDescriptor, bytes: [UInt8]) {
+        precondition(bytes.count == descriptor.byteCount)
+        self.descriptor = descriptor
+        storage = bytes
+    }
+
+    public func withBytes<Result>(
+        rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        precondition(rows.lowerBound >= 0 && rows.upperBound <= descriptor.rows)
+        let start = rows.lowerBound * descriptor.rowByteCount
+        let end = rows.upperBound * descriptor.rowByteCount
+        return try storage.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+    }
+}
+
+/// Another tensor's rows in another order, gathered as they are read.
+///
+/// Whole rows move, so this works for every encoding without decoding anything.
+public struct PermutedTensor: TensorSource {
+    public let descriptor: TensorDescriptor
+    private let base: any TensorSource
+    private let sourceRow: @Sendable (Int) -> Int
+
+    /// - Parameter sourceRow: maps a row of this tensor to the row of `base` that it shows.
+    public init(_ base: any TensorSource, sourceRow: @escaping @Sendable (Int) -> Int) {
+        (descriptor, self.base, self.sourceRow) = (base.descriptor, base, sourceRow)
+    }
+
+    public func withBytes<Result>(
+        rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let rowByteCount = descriptor.rowByteCount
+        let gathered = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: rows.count * rowByteCount, alignment: 64)
+        defer { gathered.deallocate() }
+        for (index, row) in rows.enumerated() {
+            let source = sourceRow(row)
+            try base.withBytes(rows: source..<source + 1) { bytes in
+                UnsafeMutableRawBufferPointer(
+                    rebasing: gathered[index * rowByteCount..<(index + 1) * rowByteCount]
+                ).copyMemory(from: bytes)
+            }
+        }
+        return try body(UnsafeRawBufferPointer(gathered))
+    }
+}
+
+/// Another tensor under another name and shape; the same rows.
+public struct RenamedTensor: TensorSource {
+    public let descriptor: TensorDescriptor
+    private let base: any TensorSource
+
+    public init(_ base: any TensorSource, name: String) {
+        (descriptor, self.base) = (base.descriptor.renamed(name), base)
+    }
+
+    public func withBytes<Result>(
+        rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        try base.withBytes(rows: rows, body)
+    }
+}
