@@ -5,5 +5,6 @@
    caller, and a test that holds the two together. The instruction set is chosen at run time. */
 
 #include "float_conversion.h"
+#include "row_functions.h"
 
 #endif

@@ -1,0 +1,62 @@
+import CLAPACK
+
+/// The leading minor at which a factorization found the matrix not positive definite, counted from 1.
+package struct NotPositiveDefinite: Error, Sendable {
+    package let minor: Int
+}
+
+/// A square matrix of `Double`, for factorizations: a Hessian's small eigenvalues drown in `Float`.
+package final class DoubleMatrix: @unchecked Sendable {
+    package let order: Int
+    /// (order, order), row-major.
+    package let elements: UnsafeMutableBufferPointer<Double>
+
+    package init(order: Int) {
+        self.order = order
+        elements = .allocate(capacity: order * order)
+        elements.initialize(repeating: 0)
+    }
+
+    deinit { elements.deallocate() }
+
+    package subscript(row: Int, column: Int) -> Double {
+        get { elements[row * order + column] }
+        set { elements[row * order + column] = newValue }
+    }
+
+    /// Replaces a symmetric positive definite matrix A by the upper factor U of A = Uᵀ·U.
+    ///
+    /// Reads the upper triangle only; below the diagonal there are zeros afterwards.
+    package func factorUpper() throws(NotPositiveDefinite) {
+        // What is row-major and upper to us is column-major and lower to LAPACK: A = L·Lᵀ, L = Uᵀ.
+        let order = Int32(self.order)
+        let status = LAPACKE_dpotrf(
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, elements.baseAddress, order)
+        precondition(status >= 0, "LAPACK refused a factorization (argument \(-status))")
+        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
+        for row in 0..<self.order {
+            for column in 0..<row { self[row, column] = 0 }
+        }
+    }
+
+    /// Replaces the upper factor that `factorUpper` left by the inverse of the matrix factored, of which
+    /// only the upper triangle is meaningful.
+    package func invertFromUpperFactor() throws(NotPositiveDefinite) {
+        let order = Int32(self.order)
+        let status = LAPACKE_dpotri(
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, elements.baseAddress, order)
+        precondition(status >= 0, "LAPACK refused an inversion (argument \(-status))")
+        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
+    }
+
+    /// Solves A·x = b in place for a symmetric positive definite A; both are overwritten.
+    package func solve(_ b: inout [Double]) throws(NotPositiveDefinite) {
+        precondition(b.count == order)
+        let order = Int32(self.order)
+        let status = LAPACKE_dposv(
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, 1, elements.baseAddress, order, &b,
+            order)
+        precondition(status >= 0, "LAPACK refused a system (argument \(-status))")
+        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
+    }
+}

@@ -1,0 +1,54 @@
+/// A row-major matrix of `Float` in memory that threads share.
+///
+/// A class on purpose: matrices of activations are hundreds of megabytes, and a copy that nobody
+/// asked for must be impossible. Who writes which rows is for the caller to divide.
+package final class Matrix: @unchecked Sendable {
+    package let rows: Int
+    package let columns: Int
+    /// (rows, columns), row-major, aligned to a cache line.
+    package let elements: UnsafeMutableBufferPointer<Float>
+
+    /// Makes a matrix of zeros.
+    package init(rows: Int, columns: Int) {
+        precondition(rows >= 0 && columns >= 0)
+        self.rows = rows
+        self.columns = columns
+        let raw = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: rows * columns * MemoryLayout<Float>.stride, alignment: 64)
+        elements = raw.bindMemory(to: Float.self)
+        elements.initialize(repeating: 0)
+    }
+
+    /// Makes a matrix of the given elements, row after row.
+    package convenience init(rows: Int, columns: Int, _ values: some Collection<Float>) {
+        self.init(rows: rows, columns: columns)
+        precondition(values.count == elements.count)
+        _ = elements.update(fromContentsOf: values)
+    }
+
+    deinit { UnsafeMutableRawBufferPointer(elements).deallocate() }
+
+    package subscript(row: Int, column: Int) -> Float {
+        get { elements[row * columns + column] }
+        set { elements[row * columns + column] = newValue }
+    }
+
+    package func row(_ row: Int) -> UnsafeMutableBufferPointer<Float> {
+        rows(row..<row + 1)
+    }
+
+    /// Several rows as one run of elements.
+    package func rows(_ range: Range<Int>) -> UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(
+            rebasing: elements[range.lowerBound * columns..<range.upperBound * columns])
+    }
+
+    /// Where a row starts, for kernels that take strides.
+    package func pointer(toRow row: Int, column: Int = 0) -> UnsafeMutablePointer<Float> {
+        // The precondition keeps an empty matrix, which has no base address, from coming here.
+        guard let base = elements.baseAddress, row < rows, column < columns else {
+            preconditionFailure("no element (\(row), \(column)) in \(rows) × \(columns)")
+        }
+        return base + row * columns + column
+    }
+}
