@@ -1,0 +1,88 @@
+/// Fields that several encodings share: halves, four-bit codes, fifth bits.
+///
+/// Four-bit codes lie in two halves of a block: byte i holds the code of weight i in its low nibble and
+/// that of weight i + count / 2 in its high nibble.
+extension UnsafeRawBufferPointer {
+    /// The IEEE 754 half at `offset`, little-endian.
+    @inline(__always)
+    func half(at offset: Int) -> Float {
+        let bits = UInt16(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt16.self))
+        return Float(Float16(bitPattern: bits))
+    }
+
+    /// The 32 fifth bits at `offset`: bit i belongs to weight i.
+    @inline(__always)
+    func word(at offset: Int) -> UInt32 {
+        UInt32(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    /// Stores `value` as the nearest half, ties to even.
+    @inline(__always)
+    func storeHalf(_ value: Float, at offset: Int) {
+        storeBytes(
+            of: Float16(value).bitPattern.littleEndian, toByteOffset: offset, as: UInt16.self)
+    }
+
+    @inline(__always)
+    func storeWord(_ value: UInt32, at offset: Int) {
+        storeBytes(of: value.littleEndian, toByteOffset: offset, as: UInt32.self)
+    }
+}
+
+extension UnsafeBufferPointer<Float> {
+    /// The weight of largest magnitude, the first of equals; 0 when none has one.
+    @inline(__always)
+    var extreme: Float {
+        var extreme: Float = 0
+        for weight in self where weight.magnitude > extreme.magnitude { extreme = weight }
+        return extreme
+    }
+
+    /// The smallest and the largest weight; a NaN is neither.
+    @inline(__always)
+    var bounds: (low: Float, high: Float) {
+        var low = Float.infinity
+        var high = -Float.infinity
+        for weight in self {
+            if weight < low { low = weight }
+            if weight > high { high = weight }
+        }
+        return low <= high ? (low, high) : (0, 0)
+    }
+}
+
+/// 32 codes of four bits (in 16 bytes), or of five (a word of fifth bits before them).
+extension UnsafeRawBufferPointer {
+    @inline(__always)
+    func forEachNibble(at offset: Int, _ body: (_ weight: Int, _ code: UInt8) -> Void) {
+        for i in 0..<16 {
+            body(i, self[offset + i] & 0x0F)
+            body(i + 16, self[offset + i] >> 4)
+        }
+    }
+
+    @inline(__always)
+    func forEachFiveBits(at offset: Int, _ body: (_ weight: Int, _ code: UInt8) -> Void) {
+        let fifthBits = word(at: offset)
+        forEachNibble(at: offset + 4) { weight, code in
+            body(weight, code | UInt8(truncatingIfNeeded: fifthBits >> UInt32(weight) & 1) << 4)
+        }
+    }
+}
+
+extension UnsafeMutableRawBufferPointer {
+    @inline(__always)
+    func storeNibbles(at offset: Int, _ code: (_ weight: Int) -> UInt8) {
+        for i in 0..<16 { self[offset + i] = code(i) & 0x0F | code(i + 16) << 4 }
+    }
+
+    @inline(__always)
+    func storeFiveBits(at offset: Int, _ code: (_ weight: Int) -> UInt8) {
+        storeNibbles(at: offset + 4, code)
+        var fifthBits: UInt32 = 0
+        for i in 0..<32 { fifthBits |= UInt32(code(i) >> 4 & 1) << UInt32(i) }
+        storeWord(fifthBits, at: offset)
+    }
+}

@@ -1,0 +1,42 @@
+/// Q4_1: blocks of 32 weights that share a scale and a minimum, four bits a weight.
+///
+///     offset  size  field
+///          0     2  scale: IEEE 754 half, little-endian
+///          2     2  minimum: IEEE 754 half, little-endian
+///          4    16  codes: byte i holds weight i (low nibble) and weight i + 16 (high nibble)
+///
+/// A weight decodes as `scale * code + minimum`. Specified in Formats/GGUF/Blocks.md, section Q4_1.
+package enum Q4_1: EncodableBlockFormat {
+    package static let weightsPerBlock = 32
+    package static let bytesPerBlock = 20
+
+    package static func encode(
+        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let (minimum, maximum) = weights.bounds
+        let scale = (maximum - minimum) / 15
+        let inverseScale = inverse(scale)
+
+        block.storeHalf(scale, at: 0)
+        block.storeHalf(minimum, at: 2)
+        for i in 0..<16 {
+            let low = code((weights[i] - minimum) * inverseScale + 0.5, maximum: 15)
+            let high = code((weights[i + 16] - minimum) * inverseScale + 0.5, maximum: 15)
+            block[4 + i] = low | high << 4
+        }
+    }
+
+    package static func decode(
+        _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let (scale, minimum) = (block.half(at: 0), block.half(at: 2))
+        for i in 0..<16 {
+            weights[i] = scale * Float(block[4 + i] & 0x0F) + minimum
+            weights[i + 16] = scale * Float(block[4 + i] >> 4) + minimum
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/// Q5_1: blocks of 32 weights that share a scale and a minimum, five bits a weight.
+///
+///     offset  size  field
+///          0     2  scale: IEEE 754 half, little-endian
+///          2     2  minimum: IEEE 754 half, little-endian
+///          4     4  fifth bits of the codes, little-endian word: bit i belongs to weight i
+///          8    16  codes: byte i holds weight i (low nibble) and weight i + 16 (high nibble)
+///
+/// A weight decodes as `scale * code + minimum`. Specified in Formats/GGUF/Blocks.md, section Q5_1.
+package enum Q5_1: EncodableBlockFormat {
+    package static let weightsPerBlock = 32
+    package static let bytesPerBlock = 24
+
+    package static func encode(
+        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let (minimum, maximum) = weights.bounds
+        let scale = (maximum - minimum) / 31
+        let inverseScale = inverse(scale)
+
+        block.storeHalf(scale, at: 0)
+        block.storeHalf(minimum, at: 2)
+        var fifthBits: UInt32 = 0
+        for i in 0..<16 {
+            let low = code((weights[i] - minimum) * inverseScale + 0.5, maximum: 31)
+            let high = code((weights[i + 16] - minimum) * inverseScale + 0.5, maximum: 31)
+            block[8 + i] = low & 0x0F | high << 4
+            fifthBits |= UInt32(low >> 4) << UInt32(i) | UInt32(high >> 4) << UInt32(i + 16)
+        }
+        block.storeWord(fifthBits, at: 4)
+    }
+
+    package static func decode(
+        _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let (scale, minimum) = (block.half(at: 0), block.half(at: 2))
+        let fifthBits = block.word(at: 4)
+        for i in 0..<16 {
+            let low = UInt32(block[8 + i] & 0x0F) | (fifthBits >> UInt32(i) & 1) << 4
+            let high = UInt32(block[8 + i] >> 4) | (fifthBits >> UInt32(i + 16) & 1) << 4
+            weights[i] = scale * Float(low) + minimum
+            weights[i + 16] = scale * Float(high) + minimum
+        }
+    }
+}
