@@ -17,6 +17,9 @@ package struct Workers: Sendable {
         openblas_set_num_threads(1)
     }
 
+    /// Only the thread that calls, for work inside of a work item.
+    package static let current = Workers(threadCount: 1)
+
     /// Calls `body` for every number below `count`, each once, on up to `threadCount` threads.
     ///
     /// When items throw, the error of the lowest-numbered one is thrown after all threads have stopped;

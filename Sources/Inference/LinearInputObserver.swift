@@ -1,0 +1,17 @@
+import Architectures
+import Kernels
+
+/// Sees the input of every linear layer just before it is multiplied, and may put other weights in place.
+///
+/// Matrices that share an input come together: query, key and value; gate and up. Replacing them here is
+/// how a quantizer lets every later layer see what the earlier ones have become.
+package protocol LinearInputObserver {
+    /// - Parameters:
+    ///   - modules: the matrices that will multiply `input`.
+    ///   - input: (tokens, columns).
+    /// - Returns: weights to use in place of the model's, for this pass.
+    func replacements(
+        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
+        batch: TokenBatch, decoder: Decoder
+    ) throws -> [TensorRole.Module: LinearMatrix]
+}
