@@ -49,6 +49,16 @@ package final class DoubleMatrix: @unchecked Sendable {
         guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
     }
 
+    /// Replaces the upper factor that `factorUpper` left by its inverse, which is upper too.
+    package func invertUpperTriangle() throws(NotPositiveDefinite) {
+        let order = Int32(self.order)
+        let status = LAPACKE_dtrtri(
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), CChar(UInt8(ascii: "N")), order,
+            elements.baseAddress, order)
+        precondition(status >= 0, "LAPACK refused an inversion (argument \(-status))")
+        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
+    }
+
     /// Solves A·x = b in place for a symmetric positive definite A; both are overwritten.
     package func solve(_ b: inout [Double]) throws(NotPositiveDefinite) {
         precondition(b.count == order)

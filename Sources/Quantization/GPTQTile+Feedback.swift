@@ -1,0 +1,70 @@
+import Kernels
+
+extension GPTQTile {
+    /// Rounds all columns in the Hessian's order, with error feedback.
+    ///
+    /// - Parameter nearest: whose scales are used where they have to be known beforehand: in any order
+    ///   other than the natural one, in which a block's columns do not follow each other.
+    func feedBack(startingFrom nearest: GridTile, factor: Matrix, batchSize: Int) {
+        let order = hessian.order
+        let isNatural = order.elementsEqual(0..<columns)
+        if !isNatural {
+            for (mine, theirs) in [
+                (tile.scales, nearest.scales), (tile.minimums, nearest.minimums),
+                (tile.inverseScales, nearest.inverseScales),
+            ] {
+                _ = mine.elements.update(fromContentsOf: theirs.elements)
+            }
+        }
+        // In the natural order a block is fitted when it is reached: none of its columns may then miss a
+        // batch's correction.
+        let batchSize = isNatural ? wholeGroups(batchSize) : max(1, batchSize)
+
+        // The weights still to be rounded, corrected for those that are: (columns in order, lanes).
+        let work = Matrix(rows: columns, columns: Tile.lanes)
+        for (place, column) in order.enumerated() {
+            work.lanes(place).copyLanes(target.lanes(column))
+        }
+        let errors = Matrix(rows: batchSize, columns: Tile.lanes)
+        for start in stride(from: 0, to: columns, by: batchSize) {
+            let batch = start..<min(start + batchSize, columns)
+            for place in batch {
+                let column = order[place]
+                if isNatural, column.isMultiple(of: groupSize) {
+                    fitBlock(column / groupSize, work: work)
+                }
+                let (weight, error) = (work.lanes(place), errors.lanes(place - start))
+                tile.round(column: column, values: weight, by: rounding, into: error)
+                let rate = 1 / factor[place, place]
+                for lane in 0..<Tile.lanes { error[lane] = (weight[lane] - error[lane]) * rate }
+                for later in place + 1..<max(batch.upperBound, place + 1) {
+                    work.lanes(later).subtractLanes(factor[later, place], error)
+                }
+            }
+            guard batch.upperBound < columns else { break }
+            multiply(
+                MatrixOperand(
+                    factor.pointer(toRow: batch.upperBound, column: start), stride: columns),
+                MatrixOperand(errors.lanes(0), stride: Tile.lanes),
+                into: work.lanes(batch.upperBound), stride: Tile.lanes,
+                rows: columns - batch.upperBound, inner: batch.count, columns: Tile.lanes,
+                scale: -1, keep: 1)
+        }
+    }
+
+    /// The smallest number of whole groups with at least about `batchSize` columns.
+    func wholeGroups(_ batchSize: Int) -> Int {
+        max(1, batchSize / groupSize) * groupSize
+    }
+
+    private func fitBlock(_ block: Int, work: Matrix) {
+        let columns = tile.columns(ofBlock: block)
+        let counts = RoundToNearest.blockWeights(hessian.diagonal[columns])
+        let weights = Matrix(rows: columns.count, columns: Tile.lanes)
+        for (place, count) in counts.enumerated() { weights.lanes(place).fillLanes(count) }
+        search.fit(
+            work.lanes(columns.lowerBound), weights: weights.lanes(0), count: columns.count,
+            scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block))
+        tile.setInverses(ofBlock: block)
+    }
+}

@@ -1,0 +1,80 @@
+import BlockFormats
+import Kernels
+
+/// A tile's weights on the grid: a level for each, and each block's scale and minimum.
+///
+/// A weight is `scale · level + minimum`. Scales and minimums are always the rounded numbers that the
+/// file will hold, so whatever is computed here is what a reader of the file computes.
+final class GridTile {
+    let columns: Int
+    let groupSize: Int
+    /// (columns, lanes)
+    let levels: Matrix
+    /// (blocks, lanes), like `minimums` and `inverseScales`.
+    let scales: Matrix
+    let minimums: Matrix
+    /// Follows `scales`; kept because the inner loops multiply.
+    let inverseScales: Matrix
+
+    init(columns: Int, groupSize: Int) {
+        (self.columns, self.groupSize) = (columns, groupSize)
+        let blocks = (columns + groupSize - 1) / groupSize
+        levels = Matrix(rows: columns, columns: Tile.lanes)
+        scales = Matrix(rows: blocks, columns: Tile.lanes)
+        minimums = Matrix(rows: blocks, columns: Tile.lanes)
+        inverseScales = Matrix(rows: blocks, columns: Tile.lanes)
+    }
+
+    var blockCount: Int { scales.rows }
+
+    /// The columns of a block; the last one may have fewer than the others.
+    func columns(ofBlock block: Int) -> Range<Int> {
+        block * groupSize..<min(columns, (block + 1) * groupSize)
+    }
+
+    func setInverses(ofBlock block: Int) {
+        let (scale, inverseScale) = (scales.lanes(block), inverseScales.lanes(block))
+        for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
+    }
+
+    /// Rounds a column to its block's grid and gives the value that each lane then has.
+    @inline(__always)
+    func round(
+        column: Int, values: UnsafePointer<Float>, by rounding: LevelRounding, into rounded: Lanes
+    ) {
+        let block = column / groupSize
+        let (scale, minimum) = (scales.lanes(block), minimums.lanes(block))
+        let level = levels.lanes(column)
+        rounding.round(
+            values, minimums: minimum, inverseScales: inverseScales.lanes(block), into: level)
+        for lane in 0..<Tile.lanes { rounded[lane] = scale[lane] * level[lane] + minimum[lane] }
+    }
+
+    /// weights − what the grid holds: (columns, lanes).
+    func residual(of weights: Matrix, into result: Matrix) {
+        for column in 0..<columns {
+            let block = column / groupSize
+            let (scale, minimum) = (scales.lanes(block), minimums.lanes(block))
+            let (level, weight) = (levels.lanes(column), weights.lanes(column))
+            let out = result.lanes(column)
+            for lane in 0..<Tile.lanes {
+                out[lane] = weight[lane] - (scale[lane] * level[lane] + minimum[lane])
+            }
+        }
+    }
+
+    /// Takes over the lanes of `other` in which `chosen` is not 0.
+    func take(_ other: GridTile, where chosen: UnsafePointer<Float>) {
+        for (mine, others) in [
+            (levels, other.levels), (scales, other.scales), (minimums, other.minimums),
+            (inverseScales, other.inverseScales),
+        ] {
+            for row in 0..<mine.rows {
+                let (target, source) = (mine.lanes(row), others.lanes(row))
+                for lane in 0..<Tile.lanes {
+                    target[lane] = chosen[lane] != 0 ? source[lane] : target[lane]
+                }
+            }
+        }
+    }
+}

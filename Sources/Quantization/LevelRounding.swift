@@ -1,0 +1,79 @@
+import BlockFormats
+
+/// Rounds a number in each lane to the nearest level of a grid.
+///
+/// Levels are kept as the `Float`s that they multiply a scale as, for codebooks too; codes are made of
+/// them only when a block is packed.
+struct LevelRounding: Sendable {
+    private let lowest: Float
+    private let highest: Float
+    /// The midpoints between a codebook's levels, each with the step across it; empty for a uniform grid.
+    private let steps: [(midpoint: Float, height: Float)]
+
+    init(_ levels: LevelGrid.Levels) {
+        switch levels {
+        case .uniform(let range):
+            (lowest, highest) = (Float(range.lowerBound), Float(range.upperBound))
+            steps = []
+        case .codebook(let codebook):
+            let values = codebook.map(Float.init)
+            (lowest, highest) = (values.first ?? 0, values.last ?? 0)
+            steps = zip(values, values.dropFirst()).map { (($0 + $1) / 2, $1 - $0) }
+        }
+    }
+
+    /// The mean distance between neighbouring levels.
+    var spacing: Float { steps.isEmpty ? 1 : (highest - lowest) / Float(steps.count) }
+
+    var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
+
+    /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level of a
+    /// uniform grid and to the lower one of a codebook; NaN to the lowest.
+    @inline(__always)
+    func round(
+        _ values: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
+        inverseScales: UnsafePointer<Float>, into levels: Lanes
+    ) {
+        if steps.isEmpty {
+            let (lowest, highest) = (lowest, highest)
+            for lane in 0..<Tile.lanes {
+                // Clamped first, so that the sum below stays where its last place counts 1: `rounded()` is
+                // a library call on processors without SSE4.1, and the package asks for none.
+                let steps = (values[lane] - minimums[lane]) * inverseScales[lane]
+                let above = steps > lowest ? steps : lowest
+                let inside = above < highest ? above : highest
+                levels[lane] = (inside + roundingPoint) - roundingPoint
+            }
+        } else {
+            roundToCodebook(
+                values, minimums: minimums, inverseScales: inverseScales, into: levels)
+        }
+    }
+
+    private func roundToCodebook(
+        _ values: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
+        inverseScales: UnsafePointer<Float>, into levels: Lanes
+    ) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: Tile.lanes) { scratch in
+            guard let scaled = scratch.baseAddress else { return }
+            for lane in 0..<Tile.lanes {
+                scaled[lane] = (values[lane] - minimums[lane]) * inverseScales[lane]
+                levels[lane] = lowest
+            }
+            for (midpoint, height) in steps {
+                for lane in 0..<Tile.lanes {
+                    levels[lane] += scaled[lane] > midpoint ? height : 0
+                }
+            }
+        }
+    }
+}
+
+/// 1.5 · 2²³: a sum with it is rounded to a whole number, ties to even.
+private let roundingPoint: Float = 12_582_912
+
+/// 1 / scale, or 0 where dividing would leave the range of `Float`.
+@inline(__always)
+func inverse(ofScale scale: Float) -> Float {
+    scale.magnitude < .leastNormalMagnitude ? 0 : 1 / scale
+}

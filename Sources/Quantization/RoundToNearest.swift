@@ -1,0 +1,121 @@
+import BlockFormats
+import Kernels
+import TensorIR
+
+/// Rounds each weight to the nearest level, after a search for the scales at which that costs least.
+package struct RoundToNearest: Sendable {
+    /// What an error in a weight counts, given that its column counts w.
+    package enum Weighting: Sendable {
+        /// w.
+        case columns
+        /// w · √(mean of the row's squares + x²): large weights more. GGML's rule.
+        case columnsAndMagnitudes
+    }
+
+    package var weighting = Weighting.columns
+
+    package init() {}
+
+    /// Rounds a matrix.
+    ///
+    /// - Parameters:
+    ///   - weights: (rows, columns).
+    ///   - importance: what an error in each column counts, not negative, as an importance matrix says;
+    ///     nil for all alike.
+    package func quantize(
+        _ weights: Matrix, to encoding: Encoding, importance: [Float]? = nil, workers: Workers
+    ) throws(QuantizationError) -> QuantizedMatrix {
+        guard let grid = LevelGrid(encoding) else {
+            throw .unsupportedEncoding(encoding.description)
+        }
+        if let importance, importance.count != weights.columns {
+            throw .widthMismatch(columns: weights.columns, statistics: importance.count)
+        }
+        let importance = importance ?? [Float](repeating: 1, count: weights.columns)
+        let builder = try QuantizedMatrixBuilder(
+            grid, rows: weights.rows, columns: weights.columns)
+        let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
+        try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
+            let rows = Tile.rows(index, of: weights.rows)
+            let target = try Tile.gather(rows, of: weights)
+            let tile = GridTile(columns: weights.columns, groupSize: grid.weightsPerBlock)
+            let search = ScaleSearch(grid)
+            round(target, importance: importance, search: search, into: tile)
+            builder.store(tile, rows: rows)
+            tally[index] = weightedError(target, tile, importance)
+        }
+        let total = tally.total
+        return builder.finish(
+            QuantizationReport(
+                relativeError: total.relative, relativeErrorOfRoundingToNearest: total.relative))
+    }
+
+    /// Fits every block of a tile, and rounds its weights.
+    func round(_ target: Matrix, importance: [Float], search: ScaleSearch, into tile: GridTile) {
+        let weights = Matrix(rows: tile.groupSize, columns: Tile.lanes)
+        let rounded = Matrix(rows: 1, columns: Tile.lanes)
+        let energies = weighting == .columns ? nil : meanSquares(target)
+        for block in 0..<tile.blockCount {
+            let columns = tile.columns(ofBlock: block)
+            let counts = Self.blockWeights(importance[columns])
+            for (place, column) in columns.enumerated() {
+                let lanes = weights.lanes(place)
+                lanes.fillLanes(counts[place])
+                guard let energy = energies?.lanes(0) else { continue }
+                let x = target.lanes(column)
+                for lane in 0..<Tile.lanes {
+                    lanes[lane] *= (energy[lane] + x[lane] * x[lane]).squareRoot()
+                }
+            }
+            search.fit(
+                target.lanes(columns.lowerBound), weights: weights.lanes(0), count: columns.count,
+                scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block))
+            tile.setInverses(ofBlock: block)
+            for column in columns {
+                tile.round(
+                    column: column, values: target.lanes(column), by: search.rounding,
+                    into: rounded.lanes(0))
+            }
+        }
+    }
+
+    /// The weights of a block's columns, scaled to a mean of one; ones where all are zero, for then
+    /// nothing is known, and a block without weights would have no scale.
+    static func blockWeights(_ importance: ArraySlice<Float>) -> [Float] {
+        let sum = importance.reduce(0, +)
+        guard sum > 0, sum.isFinite else { return [Float](repeating: 1, count: importance.count) }
+        let factor = Float(importance.count) / sum
+        return importance.map { $0 * factor }
+    }
+
+    private func meanSquares(_ target: Matrix) -> Matrix {
+        let means = Matrix(rows: 1, columns: Tile.lanes)
+        let mean = means.lanes(0)
+        let share = 1 / Float(max(1, target.rows))
+        for column in 0..<target.rows {
+            let x = target.lanes(column)
+            for lane in 0..<Tile.lanes { mean[lane] += share * x[lane] * x[lane] }
+        }
+        return means
+    }
+
+    private func weightedError(
+        _ target: Matrix, _ tile: GridTile, _ importance: [Float]
+    ) -> ErrorTally.Entry {
+        let residual = Matrix(rows: target.rows, columns: Tile.lanes)
+        tile.residual(of: target, into: residual)
+        var entry = ErrorTally.Entry()
+        for column in 0..<target.rows {
+            let (x, error) = (target.lanes(column), residual.lanes(column))
+            var (energy, wrong): (Float, Float) = (0, 0)
+            for lane in 0..<Tile.lanes {
+                energy += x[lane] * x[lane]
+                wrong += error[lane] * error[lane]
+            }
+            entry.reference += Double(importance[column]) * Double(energy)
+            entry.error += Double(importance[column]) * Double(wrong)
+        }
+        entry.nearestError = entry.error
+        return entry
+    }
+}
