@@ -14,14 +14,16 @@ public struct TensorDescriptor: Sendable, Hashable {
     public init?(name: String, shape: [Int], encoding: Encoding) {
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
         guard let rowByteCount = encoding.byteCount(ofRow: shape.last ?? 1) else { return nil }
-        var byteCount = rowByteCount
-        var elements = shape.last ?? 1
+        // A dimension of zero must not hide an overflow: `rows` multiplies the others again.
+        var rows = 1
         for dimension in shape.dropLast() {
-            let (bytes, overflow) = byteCount.multipliedReportingOverflow(by: dimension)
-            let (product, tooMany) = elements.multipliedReportingOverflow(by: dimension)
-            guard !overflow, !tooMany else { return nil }
-            (byteCount, elements) = (bytes, product)
+            let (product, overflow) = rows.multipliedReportingOverflow(by: dimension)
+            guard !overflow else { return nil }
+            rows = product
         }
+        let (byteCount, overflow) = rows.multipliedReportingOverflow(by: rowByteCount)
+        let (_, tooMany) = rows.multipliedReportingOverflow(by: shape.last ?? 1)
+        guard !overflow, !tooMany else { return nil }
         self.name = name
         self.shape = shape
         self.encoding = encoding
