@@ -46,7 +46,8 @@ extension LanguageModel {
         dialect == .gguf ? family.ggufPairing : .halves
     }
 
-    private func reordered(
+    /// A role's tensor, given with its rows in this model's order, in the order of `dialect`.
+    public func reordered(
         _ tensor: any TensorSource, role: TensorRole, for dialect: Checkpoint.Dialect
     ) throws -> any TensorSource {
         let target = pairing(in: dialect)

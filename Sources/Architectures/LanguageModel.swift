@@ -10,7 +10,7 @@ public struct LanguageModel: Sendable {
     public let checkpoint: Checkpoint
     public let family: Family
     public let description: DecoderDescription
-    public let tensors: OrderedDictionary<TensorRole, any TensorSource>
+    public private(set) var tensors: OrderedDictionary<TensorRole, any TensorSource>
     /// What was left out and why, for people to read.
     public let notes: [String]
 
@@ -69,6 +69,15 @@ public struct LanguageModel: Sendable {
             }
         }
         return roles
+    }
+
+    /// The same model with another tensor in a role.
+    /// - Precondition: the shape is the same.
+    public func replacing(_ role: TensorRole, with tensor: any TensorSource) -> LanguageModel {
+        precondition(tensors[role]?.descriptor.shape == tensor.descriptor.shape)
+        var model = self
+        model.tensors[role] = tensor
+        return model
     }
 
     private func checkTensors() throws(ModelError) {

@@ -87,3 +87,10 @@ extension RowFunctions {
         }
     }
 }
+
+extension Decoder {
+    /// What a linear layer adds to its outputs.
+    package func bias(of module: TensorRole.Module, layer: Int) -> [Float]? {
+        layers[layer].matrices[module]?.bias
+    }
+}

@@ -59,7 +59,7 @@ package struct LinearMatrix: Sendable {
     /// Weight rows that are decoded at once: small enough for the cache, large enough for the product.
     static let rowsPerTile = 192
     /// Tokens that one product takes. Decoding a tile is then a few percent of multiplying by it.
-    static let tokensPerTile = 1024
+    static let tokensPerTile = 512
 
     /// output (tokens, rows) = input (tokens, columns) · weightsᵀ + bias, added to what is there if asked.
     package func multiply(

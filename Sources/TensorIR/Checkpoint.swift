@@ -23,19 +23,22 @@ public struct Checkpoint: Sendable {
     public var documents: OrderedDictionary<String, [UInt8]>
     /// In the file's order; names are unique.
     public var tensors: [any TensorSource]
+    /// The files that hold the tensors.
+    public var files: [String]
     /// Bytes on disk of all files that hold tensors.
     public var byteCount: Int
 
     public init(
         path: String, dialect: Dialect, metadata: Metadata = [:],
         documents: OrderedDictionary<String, [UInt8]> = [:], tensors: [any TensorSource],
-        byteCount: Int = 0
+        files: [String] = [], byteCount: Int = 0
     ) {
         self.path = path
         self.dialect = dialect
         self.metadata = metadata
         self.documents = documents
         self.tensors = tensors
+        self.files = files
         self.byteCount = byteCount
     }
 

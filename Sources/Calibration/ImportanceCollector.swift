@@ -1,0 +1,29 @@
+import Architectures
+import Inference
+import Kernels
+
+/// Gathers how large the inputs of every matrix are: the diagonal of its Hessian.
+///
+/// The model stays as it is, so one pass over the text serves every later quantization.
+package final class ImportanceCollector: LinearInputObserver {
+    private let weighting: TokenWeighting
+    private var tokenWeights: [Float] = []
+    /// mean of w·x² per column, for each matrix.
+    package private(set) var meanSquares: [TensorRole: [Float]] = [:]
+
+    package init(weighting: TokenWeighting) { self.weighting = weighting }
+
+    package func replacements(
+        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
+        batch: TokenBatch, decoder: Decoder
+    ) throws -> [TensorRole.Module: LinearMatrix] {
+        if modules.contains(.query) {
+            tokenWeights = try weighting.weights(
+                layer: layer, input: input, batch: batch, decoder: decoder)
+        }
+        let squares = InputStatistics.meanSquares(
+            of: input, weights: tokenWeights, workers: decoder.workers)
+        for module in modules { meanSquares[TensorRole(module, layer: layer)] = squares }
+        return [:]
+    }
+}

@@ -1,0 +1,49 @@
+import Kernels
+
+/// Sums over the inputs of linear layers.
+enum InputStatistics {
+    /// H = Σ w·x·xᵀ / Σ 1 over all tokens: (columns, columns).
+    ///
+    /// - Parameters:
+    ///   - input: (tokens, columns).
+    ///   - weights: one per token, none of them negative.
+    static func hessian(
+        of input: UnsafeMutableBufferPointer<Float>, weights: [Float], workers: Workers
+    ) -> Matrix {
+        let tokens = weights.count
+        let columns = input.count / tokens
+        precondition(input.count == tokens * columns)
+        let gram = Matrix(rows: columns, columns: columns)
+        accumulateGram(
+            of: UnsafeBufferPointer(input), factors: weights.map { $0.squareRoot() }, into: gram,
+            workers: workers)
+        mirrorGram(gram)
+        for index in gram.elements.indices { gram.elements[index] /= Float(tokens) }
+        return gram
+    }
+
+    /// Σ w·x² / Σ 1 for each column: the Hessian's diagonal without the rest.
+    static func meanSquares(
+        of input: UnsafeMutableBufferPointer<Float>, weights: [Float], workers: Workers
+    ) -> [Float] {
+        let tokens = weights.count
+        let columns = input.count / tokens
+        precondition(input.count == tokens * columns)
+        nonisolated(unsafe) let input = input
+        let sums = Matrix(rows: 1, columns: columns)
+        workers.forEachRange(of: columns, length: 64) { range in
+            var totals = [Double](repeating: 0, count: range.count)
+            for token in 0..<tokens {
+                let weight = Double(weights[token])
+                for (index, column) in range.enumerated() {
+                    let value = Double(input[token * columns + column])
+                    totals[index] += weight * value * value
+                }
+            }
+            for (index, column) in range.enumerated() {
+                sums[0, column] = Float(totals[index] / Double(tokens))
+            }
+        }
+        return Array(sums.elements)
+    }
+}

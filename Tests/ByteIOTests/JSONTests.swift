@@ -1,0 +1,49 @@
+import ByteIO
+import Testing
+
+private func parse(_ text: String) throws(FormatError) -> JSON {
+    try JSON(parsing: Array(text.utf8), subject: "test")
+}
+
+@Test func readsEveryKindOfValue() throws {
+    let text = #"{"a":[1,-2.5e3,true,false,null],"ü":"\u00e9\n\ud83d\ude00","big":12345678901234567890}"#
+    let json = try parse(text)
+    #expect(json["a"] == [1, -2500.0, true, false, nil])
+    #expect(json["ü"] == "é\n😀")
+    #expect(json["big"]?.double == 12345678901234567890)
+    #expect(json.object?.keys.elements == ["a", "ü", "big"])
+}
+
+@Test(arguments: [
+    "", "{", "[1,", "\"abc", "tru", "01", "1.", ".5", "-", "+1", "--1", "1e", "{\"a\" 1}", "[1 2]",
+    "{a:1}", "[1]]", "\"\\x\"", "\"\\ud83d\"", "\"\u{1}\"", "{\"a\":1,}", "nul", "\"\\u12\"",
+]) func refusesWhatIsNoJSON(text: String) {
+    #expect(throws: FormatError.self) { try parse(text) }
+}
+
+@Test func refusesAKeyThatStandsTwice() {
+    #expect { try parse(#"{"a":1,"b":2,"a":3}"#) } throws: {
+        ($0 as? FormatError)?.code == .duplicateName && ($0 as? FormatError)?.offset == 13
+    }
+}
+
+@Test func refusesDepthBeyondItsLimit() throws {
+    let deep = { String(repeating: "[", count: $0) + String(repeating: "]", count: $0) }
+    #expect(throws: Never.self) { try parse(deep(JSON.maximumDepth)) }
+    #expect(throws: FormatError.self) { try parse(deep(JSON.maximumDepth + 1)) }
+    #expect(throws: FormatError.self) { try parse(String(repeating: "[", count: 1_000_000)) }
+}
+
+@Test func refusesBytesThatAreNoText() {
+    #expect(throws: FormatError.self) {
+        try JSON(parsing: [UInt8(ascii: "\""), 0xFF, UInt8(ascii: "\"")], subject: "test")
+    }
+}
+
+@Test(arguments: [nil, 0, 2]) func writtenTextReadsBackTheSame(indentation: Int?) throws {
+    let json: JSON = [
+        "empty": [], "none": [:], "text": "tab\t quote\" back\\ nul\u{0} é 😀",
+        "numbers": [0, -1, 1.5, 1e-300, 3.0], "nested": [["a": nil]],
+    ]
+    #expect(try parse(json.text(indentation: indentation)) == json)
+}
