@@ -1,0 +1,123 @@
+import TensorIR
+
+/// Byte pair encoding over bytes: words by the pre-tokenizer, bytes by the merges.
+struct ByteLevelBPE: TokenizationModel {
+    /// The pre-tokenizer's steps with their expressions compiled.
+    enum Step: Sendable {
+        case split(RegularExpression, SplitBehavior, isInverted: Bool)
+        /// Bytes take their spellings; only where more steps follow, which then see those.
+        case spell
+        case prefixSpace
+    }
+
+    let steps: [Step]
+    let pairs: PairTable
+    /// The token of each single byte; -1 where there is none.
+    let byteTokens: [Int32]
+    /// Whole words, where the merges may be ignored.
+    let words: ByteTable?
+    let unknownToken: Int32?
+    let fusesUnknown: Bool
+    /// The bytes of all tokens, one after the other.
+    private let tokenBytes: [UInt8]
+    /// Where each token starts in them, and where the last one ends.
+    private let tokenOffsets: [Int]
+
+    init(_ definition: TokenizerDefinition) throws(ModelError) {
+        var vocabulary = ByteTable(minimumCapacity: definition.tokens.count)
+        var bytes: [UInt8] = []
+        var offsets = [0]
+        offsets.reserveCapacity(definition.tokens.count + 1)
+        for (id, token) in definition.tokens.enumerated() {
+            let start = bytes.count
+            if ByteAlphabet.append(token, to: &bytes) {
+                bytes[start...].withUnsafeBufferPointer { vocabulary.insert($0, Int32(id)) }
+            } else {
+                // An added token with a space in it, say: spelled as it is in text.
+                bytes.append(contentsOf: token.utf8)
+            }
+            offsets.append(bytes.count)
+        }
+        (tokenBytes, tokenOffsets) = (bytes, offsets)
+        byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
+        pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
+        words = definition.ignoresMerges ? vocabulary : nil
+        steps = try ByteLevelBPE.compiled(definition.preTokenizer)
+        (unknownToken, fusesUnknown) = (definition.unknownToken, definition.fusesUnknown)
+    }
+
+    /// Finds the tokens that merges name, or names the merge that has none.
+    private static func pairs(
+        _ merges: [Merge], _ vocabulary: ByteTable
+    ) throws(ModelError) -> PairTable {
+        var pairs = PairTable(minimumCapacity: merges.count)
+        var bytes: [UInt8] = []
+        for (rank, merge) in merges.enumerated() {
+            bytes.removeAll(keepingCapacity: true)
+            // A part that no bytes spell can never be met.
+            guard ByteAlphabet.append(merge.left, to: &bytes) else { continue }
+            let middle = bytes.count
+            guard ByteAlphabet.append(merge.right, to: &bytes) else { continue }
+            let found = bytes.withUnsafeBufferPointer { whole in
+                (
+                    vocabulary[UnsafeBufferPointer(rebasing: whole[..<middle])],
+                    vocabulary[UnsafeBufferPointer(rebasing: whole[middle...])], vocabulary[whole]
+                )
+            }
+            guard let left = found.0, let right = found.1, let merged = found.2 else {
+                throw ModelError(
+                    "merge \(rank) ('\(merge.left.escapedForDisplay)' with "
+                        + "'\(merge.right.escapedForDisplay)') names a token that is not in the vocabulary")
+            }
+            pairs.insert(left, right, .init(rank: Int32(clamping: rank), value: merged))
+        }
+        return pairs
+    }
+
+    private static func compiled(_ steps: [PreTokenizerStep]) throws(ModelError) -> [Step] {
+        var result: [Step] = []
+        var byteLevelCount = 0
+        for (index, step) in steps.enumerated() {
+            switch step {
+            case .split(let pattern, let behavior, let isInverted):
+                let expression =
+                    switch pattern {
+                    case .literal(let text): try RegularExpression(literal: text)
+                    case .expression(let source): try RegularExpression(source)
+                    }
+                result.append(.split(expression, behavior, isInverted: isInverted))
+            case .digits(let individual):
+                let digits = try RegularExpression(#"\p{N}"#)
+                result.append(.split(digits, individual ? .isolated : .contiguous, isInverted: false))
+            case .punctuation(let behavior):
+                let expression = try RegularExpression(PreTokenizerStep.punctuationExpression)
+                result.append(.split(expression, behavior, isInverted: false))
+            case .byteLevel(let addsPrefixSpace, let usesExpression):
+                byteLevelCount += 1
+                if addsPrefixSpace { result.append(.prefixSpace) }
+                if usesExpression {
+                    let expression = try RegularExpression(PreTokenizerStep.gpt2Expression)
+                    result.append(.split(expression, .isolated, isInverted: false))
+                }
+                if index < steps.count - 1 { result.append(.spell) }
+            }
+        }
+        guard byteLevelCount == 1 else {
+            throw ModelError(
+                "a byte-level BPE needs one pre-tokenizer 'ByteLevel'; there are \(byteLevelCount)")
+        }
+        return result
+    }
+
+    func session() throws(ModelError) -> any TokenizationSession {
+        try ByteLevelSession(self)
+    }
+
+    func decode(_ ids: [Int32]) -> [UInt8] {
+        var result: [UInt8] = []
+        for id in ids {
+            result += tokenBytes[tokenOffsets[Int(id)]..<tokenOffsets[Int(id) + 1]]
+        }
+        return result
+    }
+}

@@ -1,0 +1,141 @@
+/// A map from pairs of small integers to a number and a rank, built once and then only read.
+///
+/// Every byte of text that is not in the word cache asks it, so it is one flat array with open
+/// addressing, at most half full.
+struct PairTable: Sendable {
+    struct Entry: Sendable {
+        var rank: Int32
+        var value: Int32
+    }
+
+    private static let empty = UInt64.max
+    private var keys: [UInt64]
+    private var entries: [Entry]
+    private var count = 0
+
+    init(minimumCapacity: Int) {
+        let capacity = PairTable.capacity(for: minimumCapacity)
+        keys = Array(repeating: PairTable.empty, count: capacity)
+        entries = Array(repeating: Entry(rank: 0, value: 0), count: capacity)
+    }
+
+    /// A power of two of which `count` is at most half.
+    static func capacity(for count: Int) -> Int {
+        var capacity = 16
+        while capacity < count * 2 { capacity *= 2 }
+        return capacity
+    }
+
+    /// Stores an entry; a later one for the same pair replaces it.
+    mutating func insert(_ left: Int32, _ right: Int32, _ entry: Entry) {
+        if (count + 1) * 2 > keys.count { grow() }
+        let slot = slot(PairTable.key(left, right))
+        if keys[slot] == PairTable.empty { count += 1 }
+        keys[slot] = PairTable.key(left, right)
+        entries[slot] = entry
+    }
+
+    subscript(left: Int32, right: Int32) -> Entry? {
+        let slot = slot(PairTable.key(left, right))
+        return keys[slot] == PairTable.empty ? nil : entries[slot]
+    }
+
+    /// Token ids are not negative, so no pair has the key that means empty.
+    private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
+        UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
+    }
+
+    private func slot(_ key: UInt64) -> Int {
+        let mask = keys.count - 1
+        var mixed = key &* 0x9E37_79B9_7F4A_7C15
+        mixed ^= mixed >> 32
+        var slot = Int(truncatingIfNeeded: mixed) & mask
+        while keys[slot] != PairTable.empty, keys[slot] != key { slot = (slot + 1) & mask }
+        return slot
+    }
+
+    private mutating func grow() {
+        var larger = PairTable(minimumCapacity: keys.count)
+        for (key, entry) in zip(keys, entries) where key != PairTable.empty {
+            larger.insert(
+                Int32(truncatingIfNeeded: key >> 32), Int32(truncatingIfNeeded: key), entry)
+        }
+        self = larger
+    }
+}
+
+/// A map from byte strings to numbers.
+///
+/// Swift's own strings compare by canonical equivalence, which would take two spellings of `é` for one
+/// token, and hash slowly for it.
+struct ByteTable: Sendable {
+    private struct Slot: Sendable {
+        var hash: UInt32 = 0
+        var length: Int32 = -1
+        var offset = 0
+        var value: Int32 = 0
+    }
+
+    private var slots: [Slot]
+    private var bytes: [UInt8] = []
+    private(set) var count = 0
+
+    init(minimumCapacity: Int) {
+        slots = Array(repeating: Slot(), count: PairTable.capacity(for: minimumCapacity))
+    }
+
+    mutating func insert(_ key: UnsafeBufferPointer<UInt8>, _ value: Int32) {
+        if (count + 1) * 2 > slots.count { grow() }
+        let hash = ByteTable.hash(key)
+        let index = index(of: key, hash)
+        if slots[index].length < 0 {
+            slots[index] = Slot(
+                hash: hash, length: Int32(clamping: key.count), offset: bytes.count, value: value)
+            bytes.append(contentsOf: key)
+            count += 1
+        } else {
+            slots[index].value = value
+        }
+    }
+
+    subscript(key: UnsafeBufferPointer<UInt8>) -> Int32? {
+        let slot = slots[index(of: key, ByteTable.hash(key))]
+        return slot.length < 0 ? nil : slot.value
+    }
+
+    subscript(key: [UInt8]) -> Int32? { key.withUnsafeBufferPointer { self[$0] } }
+
+    private static func hash(_ key: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in key { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return UInt32(truncatingIfNeeded: hash ^ hash >> 32)
+    }
+
+    private func index(of key: UnsafeBufferPointer<UInt8>, _ hash: UInt32) -> Int {
+        let mask = slots.count - 1
+        var index = Int(hash) & mask
+        while slots[index].length >= 0, !isEqual(slots[index], key, hash) {
+            index = (index + 1) & mask
+        }
+        return index
+    }
+
+    private func isEqual(
+        _ slot: Slot, _ key: UnsafeBufferPointer<UInt8>, _ hash: UInt32
+    ) -> Bool {
+        guard slot.hash == hash, Int(slot.length) == key.count else { return false }
+        for place in 0..<key.count where bytes[slot.offset + place] != key[place] { return false }
+        return true
+    }
+
+    private mutating func grow() {
+        var larger = [Slot](repeating: Slot(), count: slots.count * 2)
+        let mask = larger.count - 1
+        for slot in slots where slot.length >= 0 {
+            var index = Int(slot.hash) & mask
+            while larger[index].length >= 0 { index = (index + 1) & mask }
+            larger[index] = slot
+        }
+        slots = larger
+    }
+}

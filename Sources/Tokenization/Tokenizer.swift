@@ -1,0 +1,217 @@
+import ByteIO
+import TensorIR
+
+/// Turns text into token ids and back, as its definition says.
+///
+///     let tokenizer = try Tokenizer(checkpoint: checkpoint)
+///     let ids = try tokenizer.encode("Hello, world!")
+///     tokenizer.decode(ids, skipSpecial: true)            // "Hello, world!"
+///
+/// A value may be used by many threads at once. Encoding follows the `tokenizers` library to the id.
+public struct Tokenizer: Sendable {
+    public let definition: TokenizerDefinition
+    private let model: any TokenizationModel
+    private let rawTokens: AddedTokenMatcher
+    private let normalizedTokens: AddedTokenMatcher
+    private let isSpecial: [Bool]
+
+    /// Prepares a definition for use.
+    /// - Throws: `ModelError` for an expression that cannot be compiled, or merges that name tokens
+    ///   that are not in the vocabulary.
+    public init(_ definition: TokenizerDefinition) throws(ModelError) {
+        self.definition = definition
+        switch definition.model {
+        case .byteLevelBPE: model = try ByteLevelBPE(definition)
+        }
+        var rawTokens = AddedTokenMatcher()
+        var normalizedTokens = AddedTokenMatcher()
+        var isSpecial = definition.types.map { $0 == .control || $0 == .unknown }
+        for token in definition.addedTokens {
+            let content = Array(token.content.utf8)
+            if token.isNormalized {
+                normalizedTokens.insert(token, as: definition.normalizers.applied(to: content))
+            } else {
+                rawTokens.insert(token, as: content)
+            }
+            if isSpecial.indices.contains(Int(token.id)) { isSpecial[Int(token.id)] = token.isSpecial }
+        }
+        (self.rawTokens, self.normalizedTokens) = (rawTokens, normalizedTokens)
+        self.isSpecial = isSpecial
+    }
+
+    /// Reads a checkpoint's tokenizer and prepares it.
+    /// - Throws: what `TokenizerDefinition.init(checkpoint:)` and `init(_:)` throw.
+    public init(checkpoint: Checkpoint) throws {
+        try self.init(TokenizerDefinition(checkpoint: checkpoint))
+    }
+
+    /// Ids run from 0 to this number, exclusively.
+    public var vocabularySize: Int { definition.tokens.count }
+
+    /// The token that starts a sequence, where there is one; whether encoding adds it says `addsBOS`.
+    public var bosToken: Int32? { definition.specialTokens[.beginning] }
+
+    /// The token that ends a sequence, where there is one; whether encoding adds it says `addsEOS`.
+    public var eosToken: Int32? { definition.specialTokens[.end] }
+
+    /// Whether an encoded text starts with `bosToken`.
+    public var addsBOS: Bool { definition.addsBOS }
+
+    /// Whether an encoded text ends with `eosToken`.
+    public var addsEOS: Bool { definition.addsEOS }
+
+    /// Turns text into token ids.
+    ///
+    /// - Parameters:
+    ///   - addSpecial: whether the definition's prefix and suffix (BOS, EOS) are added.
+    ///   - parseSpecial: whether special tokens that are spelled out in the text become those tokens.
+    /// - Throws: `ModelError` where an expression of the pre-tokenizer gives up on the text.
+    public func encode(
+        _ text: String, addSpecial: Bool = true, parseSpecial: Bool = true
+    ) throws(ModelError) -> [Int32] {
+        var text = text
+        let result = text.withUTF8 { bytes in
+            Result { () throws(ModelError) in
+                try ids(of: bytes, addSpecial: addSpecial, parseSpecial: parseSpecial)
+            }
+        }
+        return try result.get()
+    }
+
+    /// Turns the bytes of a text into token ids.
+    /// - Throws: `FormatError` where they are not UTF-8, naming the place; else as for strings.
+    public func encode(
+        utf8 bytes: UnsafeRawBufferPointer, addSpecial: Bool = true, parseSpecial: Bool = true
+    ) throws -> [Int32] {
+        if let place = UTF8.firstFault(in: bytes) {
+            throw FormatError(.malformed, in: "text", at: place, "not UTF-8")
+        }
+        return try bytes.withMemoryRebound(to: UInt8.self) { text throws(ModelError) in
+            try ids(of: text, addSpecial: addSpecial, parseSpecial: parseSpecial)
+        }
+    }
+
+    /// Turns token ids back into text; bytes that are not UTF-8 become U+FFFD.
+    /// - Parameter skipSpecial: whether special tokens are left out.
+    public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> String {
+        String(decoding: decodeBytes(ids, skipSpecial: skipSpecial), as: UTF8.self)
+    }
+
+    /// Turns token ids back into bytes, which need not be whole characters.
+    ///
+    /// Ids outside the vocabulary stand for nothing.
+    public func decodeBytes(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> [UInt8] {
+        let known = ids.filter { isSpecial.indices.contains(Int($0)) }
+        return model.decode(skipSpecial ? known.filter { !isSpecial[Int($0)] } : known)
+    }
+
+    private func ids(
+        of text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool
+    ) throws(ModelError) -> [Int32] {
+        guard text.count <= Tokenizer.maximumTextSize else {
+            throw ModelError(
+                "text of \(text.count) bytes; at most \(Tokenizer.maximumTextSize) at a time")
+        }
+        var ids = addSpecial ? definition.prefix : []
+        let session = try model.session()
+        for piece in rawTokens.pieces(of: text, parseSpecial: parseSpecial) {
+            switch piece {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                let part = UnsafeBufferPointer(rebasing: text[range])
+                try encodeRaw(part, parseSpecial, session, into: &ids)
+            }
+        }
+        if addSpecial { ids += definition.suffix }
+        return ids
+    }
+
+    /// Places in a word are counted in 32 bits.
+    static let maximumTextSize = 1 << 31
+
+    /// Encodes what lies between non-normalized added tokens.
+    private func encodeRaw(
+        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ session: any TokenizationSession,
+        into ids: inout [Int32]
+    ) throws(ModelError) {
+        guard let normalized = definition.normalizers.changed(text) else {
+            return try encodeNormalized(text, parseSpecial, session, into: &ids)
+        }
+        var appended = ids
+        ids = []
+        let result = normalized.withUnsafeBufferPointer { bytes in
+            Result { () throws(ModelError) in
+                try encodeNormalized(bytes, parseSpecial, session, into: &appended)
+            }
+        }
+        ids = appended
+        try result.get()
+    }
+
+    private func encodeNormalized(
+        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ session: any TokenizationSession,
+        into ids: inout [Int32]
+    ) throws(ModelError) {
+        guard !normalizedTokens.isEmpty else { return try session.encode(text, into: &ids) }
+        for piece in normalizedTokens.pieces(of: text, parseSpecial: parseSpecial) {
+            switch piece {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                try session.encode(UnsafeBufferPointer(rebasing: text[range]), into: &ids)
+            }
+        }
+    }
+}
+
+/// A family of tokenizers at work: text without added tokens to ids, and ids to bytes.
+///
+/// What the families share (added tokens, normalizers, prefix and suffix) is in `Tokenizer`.
+protocol TokenizationModel: Sendable {
+    /// What one call of `encode` keeps to itself: scratch memory and a cache of words.
+    func session() throws(ModelError) -> any TokenizationSession
+
+    /// - Precondition: every id is in the vocabulary.
+    func decode(_ ids: [Int32]) -> [UInt8]
+}
+
+/// One thread's state while it encodes.
+protocol TokenizationSession: AnyObject {
+    /// Appends the ids of a text, which is UTF-8.
+    func encode(
+        _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]
+    ) throws(ModelError)
+}
+
+extension [Normalizer] {
+    /// The text after all normalizers, or nil where none changes it.
+    func changed(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        var result: [UInt8]?
+        for normalizer in self {
+            switch normalizer {
+            case .nfc:
+                let composed = result?.withUnsafeBufferPointer(CanonicalComposition.composed)
+                result = (result == nil ? CanonicalComposition.composed(text) : composed) ?? result
+            }
+        }
+        return result
+    }
+
+    func applied(to text: [UInt8]) -> [UInt8] {
+        text.withUnsafeBufferPointer(changed) ?? text
+    }
+}
+
+extension UTF8 {
+    /// Where the first byte stands that is not part of a character, or nil.
+    static func firstFault(in bytes: UnsafeRawBufferPointer) -> Int? {
+        // The fast test answers nearly always; the slow one finds the place.
+        if String(validating: bytes, as: UTF8.self) != nil { return nil }
+        var iterator = bytes.makeIterator()
+        var parser = UTF8.ForwardParser()
+        var place = 0
+        while case .valid(let character) = parser.parseScalar(from: &iterator) {
+            place += character.count
+        }
+        return place
+    }
+}

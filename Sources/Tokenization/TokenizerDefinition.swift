@@ -1,0 +1,158 @@
+/// A tokenizer as data: everything that a file says about how text becomes token ids and back.
+///
+/// Every dialect is read into this and written from it; `Tokenizer` runs it. Nothing here is guessed:
+/// what a file asks for and this package does not know is a `ModelError` naming it.
+public struct TokenizerDefinition: Sendable, Hashable {
+    public var model: TokenizerModelKind
+    /// The spelling of each token in the file, by id. Byte-level vocabularies spell bytes as
+    /// `ByteAlphabet` does; added tokens are spelled as they stand in text.
+    public var tokens: [String]
+    /// By id, as many as `tokens`.
+    public var types: [TokenType]
+    /// Which two neighbours become one token, most urgent first.
+    public var merges: [Merge]
+    /// Tokens that are found in the text before it is cut into words, by ascending id.
+    public var addedTokens: [AddedToken]
+    /// What is done to the text between non-normalized added tokens, in order.
+    public var normalizers: [Normalizer]
+    /// How text is cut into words, in order.
+    public var preTokenizer: [PreTokenizerStep]
+    /// Whether a word that is a token is that token, even where the merges would not lead there.
+    public var ignoresMerges: Bool
+    /// What stands for a byte that is no token; without one such a byte is dropped.
+    public var unknownToken: Int32?
+    /// Whether unknown bytes in a row give one `unknownToken`.
+    public var fusesUnknown: Bool
+    /// What encoding puts before a text when special tokens are asked for.
+    public var prefix: [Int32]
+    /// What encoding puts after a text when special tokens are asked for.
+    public var suffix: [Int32]
+    /// The tokens that have a part to play, by part. They need not be in `prefix` or `suffix`.
+    public var specialTokens: [SpecialTokenRole: Int32]
+    /// Jinja templates that turn a conversation into text; the one named `default` first.
+    public var chatTemplates: [ChatTemplate]
+
+    /// A byte-level BPE without special tokens and templates; the rest is set afterwards.
+    public init(
+        tokens: [String], merges: [Merge], preTokenizer: [PreTokenizerStep],
+        ignoresMerges: Bool = false
+    ) {
+        model = .byteLevelBPE
+        self.tokens = tokens
+        types = Array(repeating: .normal, count: tokens.count)
+        self.merges = merges
+        addedTokens = []
+        normalizers = []
+        self.preTokenizer = preTokenizer
+        self.ignoresMerges = ignoresMerges
+        unknownToken = nil
+        fusesUnknown = false
+        prefix = []
+        suffix = []
+        specialTokens = [:]
+        chatTemplates = []
+    }
+
+    /// Whether an encoded text starts with the beginning-of-sequence token.
+    public var addsBOS: Bool { prefix.first != nil && prefix.first == specialTokens[.beginning] }
+
+    /// Whether an encoded text ends with the end-of-sequence token.
+    public var addsEOS: Bool { suffix.last != nil && suffix.last == specialTokens[.end] }
+}
+
+/// How words become tokens.
+public enum TokenizerModelKind: String, Sendable, Hashable {
+    /// Byte pair encoding over bytes (Sennrich et al. 2016; Radford et al. 2019).
+    case byteLevelBPE
+}
+
+/// What a token is. Raw values are GGUF's `tokenizer.ggml.token_type`.
+public enum TokenType: Int32, Sendable, Hashable {
+    case normal = 1
+    case unknown = 2
+    /// Steers the model and is no text: beginning of sequence, end of turn.
+    case control = 3
+    /// Added to the vocabulary, and text.
+    case userDefined = 4
+    /// Fills a hole in the vocabulary.
+    case unused = 5
+    case byte = 6
+}
+
+/// Two neighbouring tokens that become one.
+public struct Merge: Sendable, Hashable {
+    public let left: String
+    public let right: String
+
+    public init(_ left: String, _ right: String) { (self.left, self.right) = (left, right) }
+
+    /// Reads `left right`, the form of GGUF and of older `tokenizer.json`; nil without a space.
+    ///
+    /// The search starts at the second character, for a token may be a space itself.
+    init?(joined: String) {
+        let bytes = joined.utf8
+        guard let second = bytes.index(bytes.startIndex, offsetBy: 1, limitedBy: bytes.endIndex),
+            let space = bytes[second...].firstIndex(of: UInt8(ascii: " "))
+        else { return nil }
+        self.init(String(joined[..<space]), String(joined[bytes.index(after: space)...]))
+    }
+}
+
+/// A token that is looked for in the text itself.
+public struct AddedToken: Sendable, Hashable {
+    public var content: String
+    public var id: Int32
+    /// Whether it is left out when text is decoded without special tokens, and text when special
+    /// tokens are not parsed.
+    public var isSpecial: Bool
+    /// Whether it is looked for after normalization instead of before.
+    public var isNormalized: Bool
+    /// Whether it takes white space before it along.
+    public var stripsLeft: Bool
+    /// Whether it takes white space after it along.
+    public var stripsRight: Bool
+    /// Whether it counts only where no letter or digit touches it.
+    public var isSingleWord: Bool
+
+    public init(
+        _ content: String, id: Int32, isSpecial: Bool, isNormalized: Bool = false,
+        stripsLeft: Bool = false, stripsRight: Bool = false, isSingleWord: Bool = false
+    ) {
+        self.content = content
+        self.id = id
+        self.isSpecial = isSpecial
+        self.isNormalized = isNormalized
+        self.stripsLeft = stripsLeft
+        self.stripsRight = stripsRight
+        self.isSingleWord = isSingleWord
+    }
+}
+
+/// The part that a special token plays. Raw values are those of `tokenizer_config.json`.
+public enum SpecialTokenRole: String, Sendable, Hashable, CaseIterable {
+    case beginning = "bos"
+    case end = "eos"
+    case unknown = "unk"
+    case separator = "sep"
+    case padding = "pad"
+    case classification = "cls"
+    case mask = "mask"
+}
+
+/// A named Jinja template.
+public struct ChatTemplate: Sendable, Hashable {
+    public static let defaultName = "default"
+
+    public let name: String
+    public let text: String
+
+    public init(name: String = ChatTemplate.defaultName, text: String) {
+        (self.name, self.text) = (name, text)
+    }
+}
+
+/// A change of the text before it is cut into words.
+public enum Normalizer: Sendable, Hashable {
+    /// Canonical decomposition, then canonical composition (Unicode Standard Annex 15).
+    case nfc
+}
