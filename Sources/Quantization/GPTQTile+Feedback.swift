@@ -18,7 +18,7 @@ extension GPTQTile {
         }
         // In the natural order a block is fitted when it is reached: none of its columns may then miss a
         // batch's correction.
-        let batchSize = isNatural ? wholeGroups(batchSize) : max(1, batchSize)
+        let batchSize = min(isNatural ? wholeGroups(batchSize) : max(1, batchSize), columns)
 
         // The weights still to be rounded, corrected for those that are: (columns in order, lanes).
         let work = Matrix(rows: columns, columns: Tile.lanes)

@@ -78,12 +78,11 @@ package final class Hessian: Sendable {
         let live = columns - deadColumns.count
         let mean = Float(diagonal.reduce(0.0) { $0 + Double($1) } / Double(live))
         var fraction = dampingFraction
-        var factor: Matrix?
-        while true {
+        var factor = Self.factor(damped, damping: fraction * mean, order: self.order)
+        while factor == nil, fraction < largestDampingFraction {
+            // In double precision, so that 0.01 becomes 0.1 and 1, and not their neighbours.
+            fraction = min(Float(Double(fraction) * 10), largestDampingFraction)
             factor = Self.factor(damped, damping: fraction * mean, order: self.order)
-            let next = fraction * 10
-            if factor != nil || next > largestDampingFraction * 1.0001 { break }
-            fraction = next
         }
         damping = fraction * mean
         for column in 0..<columns { damped[column, column] += fraction * mean }

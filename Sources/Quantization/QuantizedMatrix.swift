@@ -50,7 +50,7 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     /// Encodes a tile as the given rows.
     func store(_ tile: GridTile, rows: Range<Int>) {
         guard columns > 0 else { return }
-        var codes = [Int8](repeating: 0, count: tile.groupSize)
+        var codes = [Int8](repeating: 0, count: min(tile.groupSize, columns))
         let levels = tile.levels.lanes(0)
         for (lane, row) in rows.enumerated() {
             let rowBytes = UnsafeMutableRawBufferPointer(

@@ -52,7 +52,7 @@ package struct RoundToNearest: Sendable {
 
     /// Fits every block of a tile, and rounds its weights.
     func round(_ target: Matrix, importance: [Float], search: ScaleSearch, into tile: GridTile) {
-        let weights = Matrix(rows: tile.groupSize, columns: Tile.lanes)
+        let weights = Matrix(rows: min(tile.groupSize, target.rows), columns: Tile.lanes)
         let rounded = Matrix(rows: 1, columns: Tile.lanes)
         let energies = weighting == .columns ? nil : meanSquares(target)
         for block in 0..<tile.blockCount {

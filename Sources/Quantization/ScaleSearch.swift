@@ -1,5 +1,6 @@
 import BlockFormats
 import Kernels
+import TensorIR
 
 /// Chooses the scale, and the minimum, of one block in every lane of a tile.
 ///
@@ -16,21 +17,30 @@ final class ScaleSearch {
     /// Rounds of codes and scale taking turns, at the end.
     let refinements = 4
 
+    /// Whether the minimum is stored as a whole number of scales, so that both move together.
+    private let storesZeroPoint: Bool
     private let scratch = Matrix(rows: 16, columns: Tile.lanes)
     private let zeros: Lanes
     private let levels: Lanes
     private let inverseScale: Lanes
     private let scale: Lanes
     private let minimum: Lanes
+    private let errors: Lanes
     private let bestError: Lanes
     private let sums: Sums
 
     init(_ grid: LevelGrid) {
         self.grid = grid
         rounding = LevelRounding(grid.levels)
+        if case .grouped(let grouped) = grid.encoding {
+            storesZeroPoint = grouped.offset == .zeroPoint
+        } else {
+            storesZeroPoint = false
+        }
         (zeros, levels, inverseScale) = (scratch.lanes(0), scratch.lanes(1), scratch.lanes(2))
         (scale, minimum, bestError) = (scratch.lanes(3), scratch.lanes(4), scratch.lanes(5))
-        sums = Sums(scratch, from: 6)
+        errors = scratch.lanes(6)
+        sums = Sums(scratch, from: 7)
     }
 
     /// Fits one block.
@@ -215,13 +225,26 @@ extension ScaleSearch {
     }
 
     /// Codes for the current inverse scales, and their sums.
+    ///
+    /// - Parameter errors: receives the errors of these codes at the current scale. The sums tell them
+    ///   too, but as a difference of large numbers: not sharply enough to tell a scale that hits
+    ///   every weight exactly from its neighbours.
     @inline(__always)
-    private func collect(_ block: WeightedBlock, minimums: UnsafePointer<Float>) {
+    private func collect(
+        _ block: WeightedBlock, minimums: UnsafePointer<Float>,
+        addingErrorsTo errors: Lanes? = nil
+    ) {
         sums.beginLevels()
         for column in 0..<block.count {
             let x = block.x + column * Tile.lanes
+            let weights = block.weights + column * Tile.lanes
             rounding.round(x, minimums: minimums, inverseScales: inverseScale, into: levels)
-            sums.add(levels: levels, x, block.weights + column * Tile.lanes)
+            sums.add(levels: levels, x, weights)
+            guard let errors else { continue }
+            for lane in 0..<Tile.lanes {
+                let error = scale[lane] * levels[lane] + minimums[lane] - x[lane]
+                errors[lane] += weights[lane] * error * error
+            }
         }
     }
 
@@ -230,13 +253,27 @@ extension ScaleSearch {
     private func offer(
         _ lane: Int, scale: Float, minimum: Float, scales: Lanes, minimums: Lanes
     ) {
-        let stored = grid.representable(scale: scale, minimum: minimum)
+        var stored = grid.representable(scale: scale, minimum: minimum)
+        if storesZeroPoint, stored.scale != 0 {
+            let fitted = self.scale(lane, withZeroPointOf: stored)
+            stored = grid.representable(
+                scale: fitted, minimum: fitted * (stored.minimum / stored.scale))
+        }
         let error = sums.error(lane, scale: stored.scale, minimum: stored.minimum)
         if error < bestError[lane] {
             bestError[lane] = error
             scales[lane] = stored.scale
             minimums[lane] = stored.minimum
         }
+    }
+
+    /// The scale for the codes that the sums are of, the zero point being what `minimum` makes it.
+    @inline(__always)
+    private func scale(_ lane: Int, withZeroPointOf stored: (scale: Float, minimum: Float)) -> Float {
+        // x̂ = scale · (l + ratio)
+        let ratio = stored.minimum / stored.scale
+        let square = sums.ll[lane] + ratio * (2 * sums.l[lane] + ratio * sums.w[lane])
+        return square > 0 ? (sums.lx[lane] + ratio * sums.x[lane]) / square : stored.scale
     }
 
     /// Codes for the scale, scale for the codes, and again; judged by the codes that each scale gets.
@@ -247,11 +284,11 @@ extension ScaleSearch {
         minimum.copyLanes(minimums)
         for _ in 0..<refinements {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
-            collect(block, minimums: minimum)
+            errors.fillLanes(0)
+            collect(block, minimums: minimum, addingErrorsTo: errors)
             for lane in 0..<Tile.lanes {
-                let error = sums.error(lane, scale: scale[lane], minimum: minimum[lane])
-                if error < bestError[lane] {
-                    bestError[lane] = error
+                if errors[lane] < bestError[lane] {
+                    bestError[lane] = errors[lane]
                     scales[lane] = scale[lane]
                     minimums[lane] = minimum[lane]
                 }
@@ -266,6 +303,11 @@ extension ScaleSearch {
                     next.minimum = (ll * x - l * lx) / determinant
                 }
                 next = grid.representable(scale: next.scale, minimum: next.minimum)
+                if storesZeroPoint, next.scale != 0 {
+                    let fitted = self.scale(lane, withZeroPointOf: next)
+                    next = grid.representable(
+                        scale: fitted, minimum: fitted * (next.minimum / next.scale))
+                }
                 scale[lane] = next.scale
                 minimum[lane] = next.minimum
             }

@@ -1,0 +1,60 @@
+/// How strongly the inputs of linear layers vary on a text: for each column of a weight matrix, the
+/// mean square of the number that it multiplies.
+///
+/// That is the diagonal of the layer's Hessian, and what an error in the column counts when weights are
+/// rounded to nearest. The file form is llama.cpp's (`ImportanceMatrix+GGUF`).
+public struct ImportanceMatrix: Sendable, Hashable {
+    /// The statistics of one tensor.
+    public struct Entry: Sendable, Hashable {
+        /// Σ x² over tokens, for each column; one run of columns after the other where the tensor holds
+        /// several matrices (experts).
+        public var sumsOfSquares: [Float]
+        /// Tokens that went into the sums, for each matrix.
+        public var counts: [Float]
+
+        /// - Precondition: at least one count; as many sums for each.
+        public init(sumsOfSquares: [Float], counts: [Float]) {
+            precondition(!counts.isEmpty && sumsOfSquares.count % counts.count == 0)
+            (self.sumsOfSquares, self.counts) = (sumsOfSquares, counts)
+        }
+
+        /// Columns of each matrix.
+        public var columns: Int { sumsOfSquares.count / counts.count }
+
+        /// The mean square of each column's input. A matrix that no token reached has ones: nothing is
+        /// known of it, so all its columns count alike.
+        public func means(ofMatrix matrix: Int = 0) -> [Float] {
+            let count = counts[matrix]
+            let sums = sumsOfSquares[matrix * columns..<(matrix + 1) * columns]
+            return count > 0 ? sums.map { $0 / count } : [Float](repeating: 1, count: columns)
+        }
+    }
+
+    /// By the tensor's name in GGUF: `blk.0.attn_q.weight`.
+    public var entries: [String: Entry]
+    /// The texts that were run, by name or path.
+    public var datasets: [String]
+    /// Windows of text, and tokens in each.
+    public var windowCount: Int
+    public var windowSize: Int
+
+    public init(
+        entries: [String: Entry] = [:], datasets: [String] = [], windowCount: Int = 0,
+        windowSize: Int = 0
+    ) {
+        (self.entries, self.datasets) = (entries, datasets)
+        (self.windowCount, self.windowSize) = (windowCount, windowSize)
+    }
+
+    /// What errors in the columns of a tensor count, or nil where the text says nothing about it.
+    /// - Throws: `QuantizationError.widthMismatch`.
+    public func weights(
+        ofTensor name: String, columns: Int
+    ) throws(QuantizationError) -> [Float]? {
+        guard let entry = entries[name] else { return nil }
+        guard entry.columns == columns else {
+            throw .widthMismatch(columns: columns, statistics: entry.columns)
+        }
+        return entry.means()
+    }
+}
