@@ -1,0 +1,60 @@
+import ByteIO
+import TensorIR
+import Tokenization
+
+/// Calibration text cut into windows of equal length.
+public struct CalibrationWindows: Sendable {
+    /// Token ids, window after window.
+    public let ids: [[Int32]]
+    /// Windows that the text would have given.
+    public let availableCount: Int
+
+    /// Cuts a text into windows that do not overlap and takes some of them.
+    ///
+    /// Where the tokenizer puts a BOS token in front of a text, it replaces the first token of each window,
+    /// as in evaluation.
+    ///
+    /// - Parameters:
+    ///   - length: tokens per window.
+    ///   - count: windows wanted; fewer where the text has fewer.
+    ///   - seed: nil takes the first windows in order, a number draws them at random.
+    /// - Throws: `ModelError` when the text is shorter than one window.
+    public init(
+        text: [UInt8], tokenizer: Tokenizer, length: Int, count: Int, seed: UInt64? = nil
+    ) throws {
+        precondition(length > 0 && count > 0)
+        let ids = try text.withUnsafeBytes {
+            try tokenizer.encode(utf8: $0, addSpecial: false, parseSpecial: false)
+        }
+        let available = ids.count / length
+        guard available > 0 else {
+            throw ModelError(
+                "the calibration text has \(ids.count) tokens, one window takes \(length); "
+                    + "use more text or '--seqlen'")
+        }
+        var starts = Array(0..<available)
+        if let seed {
+            var generator = SplitMix(state: seed)
+            starts.shuffle(using: &generator)
+        }
+        availableCount = available
+        self.ids = starts.prefix(count).map { window in
+            var window = Array(ids[window * length..<(window + 1) * length])
+            if tokenizer.addsBOS, let bos = tokenizer.bosToken { window[0] = bos }
+            return window
+        }
+    }
+}
+
+/// SplitMix64 (Steele et al. 2014): the same windows for the same seed, on every machine.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,120 @@
+import Architectures
+import ByteIO
+import OrderedCollections
+import TensorIR
+import Tokenization
+
+extension ConversionPlan {
+    /// What an output says about the model beside its tensors.
+    struct Description {
+        var metadata: Metadata = [:]
+        var documents: OrderedDictionary<String, [UInt8]> = [:]
+        var notes: [String] = []
+    }
+
+    static func describe(
+        _ model: LanguageModel, format: OutputFormat, encoding: Encoding?, tensors: [Tensor]
+    ) throws -> Description {
+        switch (model.checkpoint.dialect, format.dialect) {
+        case (.gguf, .gguf):
+            var metadata = model.checkpoint.metadata
+            metadata["general.quantization_version"] = .uint32(2)
+            metadata["general.file_type"] = .uint32(fileType(tensors))
+            return Description(metadata: metadata)
+        case (.huggingFace, .gguf):
+            return try ggufDescription(model, tensors: tensors)
+        case (.gguf, .huggingFace):
+            return try huggingFaceDescription(model, tensors: tensors)
+        case (.huggingFace, .huggingFace):
+            var documents = model.checkpoint.documents
+            if case .object(var members)? = try model.checkpoint.json("config.json") {
+                let key = members["dtype"] == nil ? "torch_dtype" : "dtype"
+                members[key] = .string(typeName(tensors))
+                documents["config.json"] = JSON.object(members).bytes(indentation: 2)
+            }
+            return Description(metadata: model.checkpoint.metadata, documents: documents)
+        }
+    }
+
+    private static func ggufDescription(
+        _ model: LanguageModel, tensors: [Tensor]
+    ) throws -> Description {
+        var metadata: Metadata = [
+            "general.architecture": .string(model.family.ggufArchitecture),
+            "general.type": .string("model"),
+            "general.name": .string(name(of: model.checkpoint)),
+        ]
+        metadata.merge(model.architectureMetadata()) { $1 }
+        metadata["general.file_type"] = .uint32(fileType(tensors))
+        let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
+        let exported = try tokenizer.gguf(vocabularySize: model.description.vocabularySize)
+        metadata.merge(exported.metadata) { $1 }
+        metadata["general.quantization_version"] = .uint32(2)
+        return Description(metadata: metadata, notes: exported.notes)
+    }
+
+    private static func huggingFaceDescription(
+        _ model: LanguageModel, tensors: [Tensor]
+    ) throws -> Description {
+        let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
+        var members = try model.configurationMembers()
+        members.append(("torch_dtype", .string(typeName(tensors))))
+        var generation: [(String, JSON)] = []
+        for (key, role) in [
+            ("bos_token_id", SpecialTokenRole.beginning), ("eos_token_id", .end),
+            ("pad_token_id", .padding),
+        ] {
+            guard let id = tokenizer.specialTokens[role] else { continue }
+            members.append((key, .integer(Int(id))))
+            generation.append((key, .integer(Int(id))))
+        }
+        var documents: OrderedDictionary<String, [UInt8]> = [:]
+        for (name, members) in [("config.json", members), ("generation_config.json", generation)] {
+            let object = OrderedDictionary(members, uniquingKeysWith: { $1 })
+            documents[name] = JSON.object(object).bytes(indentation: 2)
+        }
+        documents.merge(tokenizer.huggingFaceDocuments()) { $1 }
+        return Description(metadata: ["format": .string("pt")], documents: documents)
+    }
+
+    /// The name of the folder or file that the model came in.
+    private static func name(of checkpoint: Checkpoint) -> String {
+        let path = checkpoint.path.hasSuffix("/") ? String(checkpoint.path.dropLast()) : checkpoint.path
+        let (folder, name) = splitPath(path)
+        guard name.hasSuffix(".safetensors") || name.hasSuffix(".json") else { return name }
+        return splitPath(folder).name
+    }
+
+    /// `torch_dtype` of a folder: the type of most weights.
+    private static func typeName(_ tensors: [Tensor]) -> String {
+        switch mostCommonEncoding(tensors) {
+        case .scalar(.f16): "float16"
+        case .scalar(.bf16): "bfloat16"
+        case .scalar(.f64): "float64"
+        default: "float32"
+        }
+    }
+
+    /// `general.file_type`: llama.cpp's number for the encoding of most weights in the layers.
+    private static func fileType(_ tensors: [Tensor]) -> UInt32 {
+        switch mostCommonEncoding(tensors) {
+        case .scalar(.f16): 1
+        case .block(.q4_0): 2
+        case .block(.q4_1): 3
+        case .block(.q8_0): 7
+        case .block(.q5_0): 8
+        case .block(.q5_1): 9
+        case .block(.iq4_nl): 25
+        case .scalar(.bf16): 32
+        default: 0
+        }
+    }
+
+    private static func mostCommonEncoding(_ tensors: [Tensor]) -> Encoding? {
+        var counts: OrderedDictionary<Encoding, Int> = [:]
+        for tensor in tensors where tensor.role?.layer != nil {
+            counts[tensor.target.encoding, default: 0] += tensor.target.count
+        }
+        return counts.max { $0.value < $1.value }?.key
+    }
+}

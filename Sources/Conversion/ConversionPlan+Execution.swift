@@ -1,0 +1,128 @@
+import Architectures
+import BlockFormats
+import ByteIO
+import Calibration
+import GGUFFormat
+import Inference
+import Kernels
+import ProgressReporting
+import Quantization
+import SafetensorsFormat
+import Synchronization
+import TensorIR
+
+/// What a conversion did.
+public struct ConversionSummary: Sendable {
+    /// One matrix that a pass put on a grid.
+    public struct Matrix: Sendable {
+        public let name: String
+        public let report: QuantizationReport
+    }
+
+    /// Bytes of the files written.
+    public internal(set) var byteCount = 0
+    public internal(set) var weightCount = 0
+    public internal(set) var matrices: [Matrix] = []
+    /// Bits of the files for each weight, headers and metadata included.
+    public var bitsPerWeight: Double { Double(byteCount) * 8 / Double(max(weightCount, 1)) }
+    /// Matrices that GPTQ had to leave to rounding, each with the reason.
+    public var fallbacks: [String] {
+        matrices.compactMap { matrix in
+            matrix.report.fallback.map { "\(matrix.name): rounded to nearest, \($0)" }
+        }
+    }
+}
+
+extension ConversionPlan {
+    /// Carries the plan out. The output appears under its name when it is complete, or not at all.
+    ///
+    /// - Throws: what reading, quantizing and writing throw; nothing is left under the output's name then.
+    public func execute(
+        progress: some ProgressSink = SilentProgress()
+    ) throws -> ConversionSummary {
+        let workers = Workers(threadCount: recipe.threadCount)
+        let output = try PendingOutput(self)
+        var summary = ConversionSummary()
+        summary.weightCount = weightCount
+        switch recipe.method {
+        case .encode:
+            try encode(tensors.indices, to: output, workers, progress)
+        case .rtn:
+            try roundToNearest(to: output, &summary, workers, progress)
+        case .gptq:
+            try quantizeSequentially(to: output, &summary, workers, progress)
+        }
+        try output.finish()
+        summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
+        return summary
+    }
+
+    /// Copies or encodes tensors with the reference encoders, some rows at a time.
+    func encode(
+        _ indices: some Collection<Int>, to output: PendingOutput, _ workers: Workers,
+        _ progress: some ProgressSink
+    ) throws {
+        let phase = Phase("Writing", unit: "tensors")
+        try progress.phase(phase, total: indices.count) {
+            for index in indices {
+                let tensor = tensors[index]
+                try workers.forEachRange(
+                    of: tensor.target.rows, length: rowsPerPiece(tensor.target)
+                ) { rows in
+                    try encode(rows, of: tensor, index: index, to: output)
+                }
+                progress.advance(phase, by: 1)
+            }
+        }
+    }
+
+    private func encode(
+        _ rows: Range<Int>, of tensor: Tensor, index: Int, to output: PendingOutput
+    ) throws {
+        let offset = rows.lowerBound * tensor.target.rowByteCount
+        try tensor.source.withBytes(rows: rows) { bytes in
+            guard !tensor.isCopied else {
+                return try output.sink.write(bytes, tensor: index, at: offset)
+            }
+            let columns = tensor.target.columns
+            let source = try RowCodec(tensor.source.descriptor.encoding, columns: columns)
+            let target = try RowCodec(tensor.target.encoding, columns: columns)
+            let weights = UnsafeMutableBufferPointer<Float>.allocate(capacity: rows.count * columns)
+            let encoded = UnsafeMutableRawBufferPointer.allocate(
+                byteCount: rows.count * tensor.target.rowByteCount, alignment: 64)
+            defer {
+                weights.deallocate()
+                encoded.deallocate()
+            }
+            source.decode(bytes, into: weights)
+            if tensor.target.encoding.isQuantized {
+                try checkFinite(UnsafeBufferPointer(weights), rows: rows, of: tensor.target)
+            }
+            target.encode(UnsafeBufferPointer(weights), into: encoded)
+            try output.sink.write(UnsafeRawBufferPointer(encoded), tensor: index, at: offset)
+        }
+    }
+
+    /// Rows whose weights make about a megabyte: what one thread holds at a time.
+    private func rowsPerPiece(_ tensor: TensorDescriptor) -> Int {
+        max(1, (1 << 18) / max(1, tensor.columns))
+    }
+
+    private func checkFinite(
+        _ weights: UnsafeBufferPointer<Float>, rows: Range<Int>, of tensor: TensorDescriptor
+    ) throws {
+        guard let place = weights.firstIndex(where: { !$0.isFinite }) else { return }
+        let (row, column) = place.quotientAndRemainder(dividingBy: tensor.columns)
+        throw TensorQuantizationError(
+            tensor: tensor.name,
+            error: .nonFiniteWeight(row: rows.lowerBound + row, column: column))
+    }
+}
+
+/// A quantization error with the tensor that it happened to.
+public struct TensorQuantizationError: Error, Sendable, CustomStringConvertible {
+    public let tensor: String
+    public let error: QuantizationError
+
+    public var description: String { "tensor '\(tensor.escapedForDisplay)': \(error)" }
+}

@@ -1,0 +1,157 @@
+import Architectures
+import BlockFormats
+import ByteIO
+import OrderedCollections
+import TensorIR
+import Tokenization
+
+/// Everything that a conversion will do, settled before the first byte is written.
+///
+/// Every mistake that can be known beforehand surfaces in `init`: an unknown architecture, a missing
+/// tensor, an encoding that the output cannot hold, an output that is the input.
+public struct ConversionPlan: Sendable {
+    /// One tensor of the output.
+    public struct Tensor: Sendable {
+        /// Nil where a file is copied without knowing its architecture.
+        public let role: TensorRole?
+        /// Under the output's name and in its row order, still in the source's encoding.
+        public let source: any TensorSource
+        public let target: TensorDescriptor
+        /// Why the encoding is not the one asked for.
+        public let fallback: String?
+
+        /// Whether the bytes stay as they are.
+        public var isCopied: Bool { source.descriptor.encoding == target.encoding }
+    }
+
+    public let input: Checkpoint
+    /// Nil where a file is copied without knowing its architecture.
+    public let model: LanguageModel?
+    public let outputPath: String
+    public let format: OutputFormat
+    public let recipe: Recipe
+    public let tensors: [Tensor]
+    let metadata: Metadata
+    let documents: OrderedDictionary<String, [UInt8]>
+    /// What people should know before it starts.
+    public let notes: [String]
+
+    /// - Throws: `ModelError`, `FormatError`, `SystemError`.
+    public init(input: Checkpoint, outputPath: String, recipe: Recipe) throws {
+        self.input = input
+        self.outputPath = outputPath
+        self.recipe = recipe
+        format = OutputFormat(path: outputPath)
+        try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
+
+        // A copy that changes neither names nor weights needs no knowledge of the architecture.
+        if recipe.encoding == nil, format.dialect == input.dialect {
+            model = nil
+            tensors = input.tensors.map {
+                Tensor(role: nil, source: $0, target: $0.descriptor, fallback: nil)
+            }
+            (metadata, documents) = (input.metadata, input.documents)
+            notes = []
+            return
+        }
+
+        let model = try LanguageModel(input)
+        self.model = model
+        let policy = EncodingPolicy(
+            requested: recipe.encoding, dialect: format.dialect,
+            isOutputTied: model.description.isOutputTied)
+        tensors = try ConversionPlan.tensors(of: model, policy: policy)
+        let described = try ConversionPlan.describe(
+            model, format: format, encoding: policy.requested, tensors: tensors)
+        (metadata, documents) = (described.metadata, described.documents)
+        notes = model.notes + described.notes
+    }
+
+    private static func tensors(
+        of model: LanguageModel, policy: EncodingPolicy
+    ) throws -> [Tensor] {
+        // Norms of a GGUF are F32 because llama.cpp wants it so. In a folder they take the matrices' type
+        // where that loses nothing, as the folder that they once came from had them.
+        let matrixType = commonScalarType(model)
+        return try model.exportedTensors(to: policy.dialect).map { exported in
+            let source = exported.source.descriptor
+            var choice = policy.choice(for: exported.role, source)
+            if policy.dialect == .huggingFace, policy.requested == nil, source.shape.count == 1,
+                let matrixType, try exported.source.isExact(in: matrixType)
+            {
+                choice = EncodingPolicy.Choice(encoding: .scalar(matrixType))
+            }
+            guard
+                let target = TensorDescriptor(
+                    name: source.name, shape: source.shape, encoding: choice.encoding)
+            else {
+                throw ModelError("tensor '\(source.name)' cannot be stored as \(choice.encoding)")
+            }
+            try checkCodecs(source: source, target: target)
+            return Tensor(
+                role: exported.role, source: exported.source, target: target,
+                fallback: choice.fallback)
+        }
+    }
+
+    /// The scalar type of all matrices, if they have one.
+    private static func commonScalarType(_ model: LanguageModel) -> ScalarType? {
+        let encodings = Set(
+            model.tensors.values.filter { $0.descriptor.shape.count == 2 }
+                .map(\.descriptor.encoding))
+        guard encodings.count == 1, case .scalar(let type)? = encodings.first else { return nil }
+        return type
+    }
+
+    private static func checkCodecs(source: TensorDescriptor, target: TensorDescriptor) throws {
+        guard source.encoding != target.encoding else { return }
+        _ = try RowCodec(source.encoding, columns: source.columns)
+        let codec = try RowCodec(target.encoding, columns: target.columns)
+        guard codec.canEncode else {
+            throw ModelError(
+                "tensor '\(target.name.escapedForDisplay)' cannot be written as \(target.encoding): "
+                    + "that encoding is only read")
+        }
+    }
+
+    private static func checkDistinct(
+        input: Checkpoint, outputPath: String, format: OutputFormat
+    ) throws {
+        let isSame =
+            FileSystem.isSameFile(input.path, outputPath)
+            || input.files.contains { FileSystem.isSameFile($0, outputPath) }
+        guard !isSame else {
+            throw ModelError(
+                "the output '\(outputPath.escapedForDisplay)' is the input; name another file")
+        }
+    }
+
+    /// Weights of all tensors.
+    public var weightCount: Int { tensors.reduce(0) { $0 + $1.target.count } }
+
+    /// Bytes of all tensors, without headers and padding.
+    public var tensorByteCount: Int { tensors.reduce(0) { $0 + $1.target.byteCount } }
+}
+
+extension TensorSource {
+    /// Whether every element survives the way into `type` and back.
+    fileprivate func isExact(in type: ScalarType) throws -> Bool {
+        let columns = descriptor.columns
+        let source = try RowCodec(descriptor.encoding, columns: columns)
+        let target = try RowCodec(.scalar(type), columns: columns)
+        guard source.encoding != target.encoding else { return true }
+        var values = [Float](repeating: 0, count: descriptor.count)
+        var encoded = [UInt8](repeating: 0, count: descriptor.rows * target.rowByteCount)
+        var decoded = values
+        try withBytes(rows: 0..<descriptor.rows) { bytes in
+            values.withUnsafeMutableBufferPointer { source.decode(bytes, into: $0) }
+        }
+        values.withUnsafeBufferPointer { values in
+            encoded.withUnsafeMutableBytes { target.encode(values, into: $0) }
+        }
+        encoded.withUnsafeBytes { bytes in
+            decoded.withUnsafeMutableBufferPointer { target.decode(bytes, into: $0) }
+        }
+        return zip(values, decoded).allSatisfy { $0.bitPattern == $1.bitPattern }
+    }
+}

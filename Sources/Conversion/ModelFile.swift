@@ -1,0 +1,35 @@
+import ByteIO
+import GGUFFormat
+import SafetensorsFormat
+import TensorIR
+
+/// Opens models of any supported format.
+public enum ModelFile {
+    /// Opens a GGUF file, a safetensors file or a Hugging Face folder.
+    ///
+    /// What a file is, its first bytes decide, not its name.
+    /// - Throws: `SystemError` for what cannot be read, `FormatError` naming file, field and byte.
+    public static func open(_ path: String) throws -> Checkpoint {
+        if FileSystem.isFolder(path) { return try openFolder(path) }
+        let file = try MappedFile(path: path)
+        if GGUFFile.looksLike(file.bytes) { return try GGUFCheckpoint.open(path: path) }
+        if path.hasSuffix(".gguf") {
+            throw FormatError(
+                .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path)
+        }
+        return try SafetensorsCheckpoint.open(path: path)
+    }
+
+    private static func openFolder(_ path: String) throws -> Checkpoint {
+        let names = try FileSystem.names(inFolder: path)
+        let ggufs = names.filter { $0.hasSuffix(".gguf") }
+        guard !ggufs.isEmpty, !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
+            return try SafetensorsCheckpoint.open(path: path)
+        }
+        guard ggufs.count == 1 || ggufs[0].contains("-00001-of-") else {
+            throw ModelError(
+                "'\(path.escapedForDisplay)' holds \(ggufs.count) GGUF files; name one of them")
+        }
+        return try GGUFCheckpoint.open(path: "\(path)/\(ggufs[0])")
+    }
+}

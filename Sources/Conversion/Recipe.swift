@@ -1,0 +1,36 @@
+import Calibration
+import Quantization
+import TensorIR
+
+/// How weights are to be stored, and how their codes are chosen.
+public struct Recipe: Sendable {
+    /// How the codes of a quantized matrix are chosen.
+    public enum Method: String, Sendable, Hashable, CaseIterable {
+        /// Each weight by itself, with the reference encoder of its format.
+        case encode
+        /// Scales searched to minimize the weighted error, each weight then to its nearest code.
+        case rtn
+        /// Error feedback under the Hessian of calibration text (Frantar et al. 2022).
+        case gptq
+    }
+
+    /// What matrices become; nil keeps what they are, where the output can hold it.
+    public var encoding: Encoding?
+    public var method = Method.encode
+    package var gptq = GPTQ()
+    /// What is added to a Hessian's diagonal, as a fraction of its mean.
+    public var dampingFraction: Float = 0.01
+    public var columnOrder = ColumnOrder.activation
+    public var tokenWeighting = TokenWeighting.attention
+    /// Calibration text, as windows of token ids of one length.
+    public var calibrationWindows: [[Int32]] = []
+    /// Weights for the columns, from a file.
+    public var importance: ImportanceMatrix?
+    /// Shards of at most this many bytes, for Hugging Face outputs.
+    public var maximumShardByteCount: Int?
+    public var threadCount: Int?
+
+    public init(encoding: Encoding? = nil, method: Method = .encode) {
+        (self.encoding, self.method) = (encoding, method)
+    }
+}
