@@ -54,6 +54,8 @@ package struct GGUFHeader {
     package let metadata: Metadata
     package let alignment: Int
     package let places: [Place]
+    /// What stands before the padding and the data, in bytes.
+    package let byteCount: Int
 
     /// Reads what stands before the data of a whole file.
     package init(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
@@ -81,8 +83,9 @@ package struct GGUFHeader {
             }
             claims.append(claim)
         }
+        byteCount = reader.offset
         places = try GGUFHeader.proven(
-            claims, end: reader.offset, fileByteCount: bytes.count, alignment: alignment)
+            claims, end: byteCount, fileByteCount: bytes.count, alignment: alignment)
     }
 
     private static func version(_ reader: inout ByteReader) throws(FormatError) -> UInt32 {

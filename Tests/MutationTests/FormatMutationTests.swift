@@ -1,0 +1,83 @@
+import ByteIO
+import GGUFFormat
+import SafetensorsFormat
+import TensorIR
+import TestSupport
+import Testing
+
+/// Damaged files are read or refused. A trap would end the test process, so the claim is its survival;
+/// what was done to a file is told for each fault that is not a trap.
+@Suite struct FormatMutationTests {
+    static let rounds = 400
+
+    static let safetensors = files("Safetensors")
+    static let gguf = files("GGUF")
+
+    /// The valid vectors that are single files.
+    private static func files(_ format: String) -> [Vectors.Vector] {
+        ((try? Vectors(format: format).valid) ?? []).filter { !FileSystem.isFolder($0.path) }
+    }
+
+    @Test(arguments: safetensors) func damagedSafetensorsNeverTrap(_ vector: Vectors.Vector) throws {
+        try damage(vector) { bytes throws(FormatError) in
+            try SafetensorsHeader(bytes).places.map { ($0.offset, $0.descriptor.byteCount) }
+        }
+    }
+
+    @Test(arguments: gguf) func damagedGGUFNeverTraps(_ vector: Vectors.Vector) throws {
+        try damage(vector) { bytes throws(FormatError) in
+            try GGUFHeader(bytes).places.map { ($0.offset, $0.descriptor.byteCount) }
+        }
+    }
+
+    private func damage(
+        _ vector: Vectors.Vector,
+        read: (UnsafeRawBufferPointer) throws(FormatError) -> [(offset: Int, byteCount: Int)]
+    ) throws {
+        let original = try MappedFile.contents(ofFile: vector.path)
+        for seed in 0..<UInt64(Self.rounds) {
+            var mutator = Mutator(seed: seed)
+            var (bytes, what) = mutator.mutated(original)
+            if seed.isMultiple(of: 3) { (bytes, what) = mutator.mutated(bytes) }
+            bytes.withUnsafeBytes { buffer in
+                do throws(FormatError) {
+                    for place in try read(buffer) {
+                        #expect(
+                            place.offset >= 0 && place.byteCount <= buffer.count - place.offset,
+                            "seed \(seed): \(what)")
+                    }
+                } catch {
+                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: safetensors) func refusesEveryTruncation(_ vector: Vectors.Vector) throws {
+        let bytes = try MappedFile.contents(ofFile: vector.path)
+        for length in bytes.indices {
+            bytes.withUnsafeBytes { buffer in
+                _ = #expect(throws: FormatError.self, "cut to \(length)") {
+                    try SafetensorsHeader(UnsafeRawBufferPointer(rebasing: buffer[..<length]))
+                }
+            }
+        }
+    }
+
+    /// Padding behind the last tensor is the one thing that may be absent.
+    @Test(arguments: gguf) func refusesEveryTruncationBeforeThePadding(
+        _ vector: Vectors.Vector
+    ) throws {
+        let bytes = try MappedFile.contents(ofFile: vector.path)
+        try bytes.withUnsafeBytes { buffer in
+            let header = try GGUFHeader(buffer)
+            let end = header.places.last { $0.descriptor.byteCount > 0 }
+                .map { $0.offset + $0.descriptor.byteCount } ?? header.byteCount
+            for length in 0..<end {
+                _ = #expect(throws: FormatError.self, "cut to \(length)") {
+                    try GGUFHeader(UnsafeRawBufferPointer(rebasing: buffer[..<length]))
+                }
+            }
+        }
+    }
+}
