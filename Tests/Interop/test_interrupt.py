@@ -1,0 +1,56 @@
+"""An interrupted command leaves nothing under the output's name."""
+
+import signal
+import subprocess
+import time
+
+import pytest
+from support import INTERRUPTED, TINY, argv
+
+# GPTQ over many windows, so that there is a middle to interrupt.
+WORK = ("quantize", "--method", "gptq", "--bits", 4, "--nsamples", 64, "--seqlen", 512, TINY)
+
+
+@pytest.fixture(scope="module")
+def duration(tmp_path_factory):
+    """How long the work takes when nobody interrupts it."""
+    out = tmp_path_factory.mktemp("whole") / "out.gguf"
+    started = time.monotonic()
+    subprocess.run(argv(*WORK, out), check=True, capture_output=True)
+    assert out.exists()
+    return time.monotonic() - started
+
+
+def interrupt(out, after, how):
+    process = subprocess.Popen(argv(*WORK, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        time.sleep(after)
+        process.send_signal(how)
+        _, words = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, words.decode(errors="replace")
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.8, 0.95])
+def test_kill_leaves_no_output(tmp_path, duration, share):
+    out = tmp_path / "out.gguf"
+    status, _ = interrupt(out, duration * share, signal.SIGKILL)
+    assert status == -signal.SIGKILL, "ended before it was killed"
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_interrupt_is_130_and_leaves_no_file_at_all(tmp_path, duration, share):
+    out = tmp_path / "out.gguf"
+    status, words = interrupt(out, max(duration * share, 0.1), signal.SIGINT)
+    assert status == INTERRUPTED, f"status {status}\n{words}"
+    assert list(tmp_path.iterdir()) == [], "an interrupted command cleans up after itself"
+
+
+def test_an_older_output_survives(tmp_path, duration):
+    out = tmp_path / "out.gguf"
+    out.write_bytes(b"what was there before")
+    interrupt(out, duration * 0.5, signal.SIGKILL)
+    assert out.read_bytes() == b"what was there before"
