@@ -1,7 +1,7 @@
 /// Fields that several encodings share: halves, four-bit codes, fifth bits.
 ///
-/// Four-bit codes lie in two halves of a block: byte i holds the code of weight i in its low nibble and
-/// that of weight i + count / 2 in its high nibble.
+/// Four-bit codes lie in two halves of a block: byte i holds the code of weight i in its low nibble
+/// and that of weight i + count / 2 in its high nibble.
 extension UnsafeRawBufferPointer {
     /// The IEEE 754 half at `offset`, little-endian.
     @inline(__always)

@@ -36,7 +36,8 @@ extension BlockFormat {
     ) {
         for index in 0..<blocks.count / bytesPerBlock {
             decode(
-                blocks.part(index, of: bytesPerBlock), into: weights.part(index, of: weightsPerBlock))
+                blocks.part(index, of: bytesPerBlock),
+                into: weights.part(index, of: weightsPerBlock))
         }
     }
 }
@@ -47,7 +48,8 @@ extension EncodableBlockFormat {
     ) {
         for index in 0..<blocks.count / bytesPerBlock {
             encode(
-                weights.part(index, of: weightsPerBlock), into: blocks.part(index, of: bytesPerBlock))
+                weights.part(index, of: weightsPerBlock),
+                into: blocks.part(index, of: bytesPerBlock))
         }
     }
 }
@@ -61,7 +63,16 @@ extension BlockEncoding {
         case .q5_0: Q5_0.self
         case .q5_1: Q5_1.self
         case .q8_0: Q8_0.self
+        case .q2_K: Q2_K.self
+        case .q3_K: Q3_K.self
+        case .q4_K: Q4_K.self
+        case .q5_K: Q5_K.self
+        case .q6_K: Q6_K.self
         case .iq4_nl: IQ4_NL.self
+        case .iq4_xs: IQ4_XS.self
+        case .tq1_0: TQ1_0.self
+        case .tq2_0: TQ2_0.self
+        case .mxfp4: MXFP4.self
         default: nil
         }
     }

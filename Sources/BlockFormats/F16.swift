@@ -2,9 +2,9 @@ import CKernels
 
 /// IEEE 754 half, little-endian; encoding rounds to nearest, ties to even.
 ///
-/// Swift converts one half at a time through a function of the runtime (2 GB/s); the kernels use the
-/// processor's instructions. `Float(Float16)` and `Float16(Float)` are their definition.
-enum F16: ScalarFormat {
+/// Swift converts one half at a time through a function of the runtime (2 GB/s); the kernels use
+/// the processor's instructions. `Float(Float16)` and `Float16(Float)` are their definition.
+enum F16 {
     static func decode(
         _ bytes: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
     ) {

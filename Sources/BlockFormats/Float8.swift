@@ -10,10 +10,11 @@ protocol Float8Shape: SendableMetatype {
     static var infinityCode: UInt8? { get }
 }
 
-/// Four exponent bits, three of mantissa, no infinities: `S.1111.111` is NaN, the largest value is 448.
+/// Four exponent bits, three of mantissa, no infinities: `S.1111.111` is NaN, the largest value is
+/// 448.
 ///
-/// The "fn" variant (Micikevicius et al. 2022, "FP8 Formats for Deep Learning"), which safetensors files
-/// call F8_E4M3.
+/// The "fn" variant (Micikevicius et al. 2022, "FP8 Formats for Deep Learning"), which safetensors
+/// files call F8_E4M3.
 enum E4M3: Float8Shape {
     static let mantissaBits = 3
     static let exponentBias = 7
@@ -22,7 +23,8 @@ enum E4M3: Float8Shape {
     static let infinityCode: UInt8? = nil
 }
 
-/// Five exponent bits, two of mantissa, special values as in IEEE 754; the largest finite value is 57344.
+/// Five exponent bits, two of mantissa, special values as in IEEE 754; the largest finite value is
+/// 57344.
 enum E5M2: Float8Shape {
     static let mantissaBits = 2
     static let exponentBias = 15
@@ -31,14 +33,17 @@ enum E5M2: Float8Shape {
     static let infinityCode: UInt8? = 0x7C
 }
 
-/// Eight-bit floats. Encoding rounds to nearest, ties to even, and saturates: what is beyond the largest
-/// value becomes the largest value, for a checkpoint must not gain infinities. NaN stays NaN.
-enum Float8<Shape: Float8Shape>: ScalarFormat {
+/// Eight-bit floats. Encoding rounds to nearest, ties to even, and saturates: what is beyond the
+/// largest value becomes the largest value, for a checkpoint must not gain infinities. NaN stays
+/// NaN.
+enum Float8<Shape: Float8Shape> {
     static func decode(
         _ bytes: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
     ) {
         let values = (0...UInt8.max).map(value)
-        for i in weights.indices { weights[i] = values[Int(bytes[i])] }
+        values.withUnsafeBufferPointer { values in
+            for i in weights.indices { weights[i] = values[Int(bytes[i])] }
+        }
     }
 
     static func encode(
@@ -53,33 +58,35 @@ enum Float8<Shape: Float8Shape>: ScalarFormat {
         let sign: Float = code & 0x80 == 0 ? 1 : -1
         if magnitude == Shape.infinityCode { return sign * .infinity }
         if magnitude > Shape.largestCode { return sign * .nan }
-        let exponent = Int(magnitude) >> Shape.mantissaBits
+        let exponent = Int(magnitude >> Shape.mantissaBits)
         let mantissa = Int(magnitude) & (1 << Shape.mantissaBits - 1)
         let significand = exponent == 0 ? mantissa : mantissa | 1 << Shape.mantissaBits
         let power = max(exponent, 1) - Shape.exponentBias - Shape.mantissaBits
-        return sign * Float(sign: .plus, exponent: power, significand: Float(significand))
+        return Float(sign: .plus, exponent: power, significand: sign * Float(significand))
     }
 
     /// The code nearest to `weight`.
+    @inline(__always)
     static func code(_ weight: Float) -> UInt8 {
-        let sign: UInt8 = weight.sign == .minus ? 0x80 : 0
-        let magnitude = weight.magnitude
-        if magnitude.isNaN { return sign | Shape.nanCode }
-        if magnitude >= value(Shape.largestCode) { return sign | Shape.largestCode }
+        let bits = weight.bitPattern & 0x7FFF_FFFF
 
-        // In the units of the last place, codes count up without a gap from one exponent to the next:
-        // a mantissa that rounds up to the next power of two carries into the exponent by itself.
-        let exponent = max(Int(magnitude.exponentOrLowest) + Shape.exponentBias, 1)
-        let unit = Float(
-            sign: .plus, exponent: exponent - Shape.exponentBias - Shape.mantissaBits, significand: 1)
-        let significand = Int((magnitude / unit).rounded(.toNearestOrEven))
-        return sign | UInt8((exponent - 1) << Shape.mantissaBits + significand)
-    }
-}
+        // The codes of normal numbers are the leading bits of the float, rounded, with another
+        // bias: a mantissa that rounds up to the next power of two carries into the exponent by
+        // itself.
+        let shift = UInt32(23 - Shape.mantissaBits)
+        let half: UInt32 = 1 &<< (shift - 1)
+        let bias = UInt32(127 - Shape.exponentBias) &<< UInt32(Shape.mantissaBits)
+        let normal = ((bits &+ (half - 1) &+ (bits &>> shift & 1)) &>> shift) &- bias
 
-extension Float {
-    /// The exponent of a finite number; that of the least normal one for zero and subnormals.
-    fileprivate var exponentOrLowest: Int {
-        isNormal ? Int(exponent) : Int(Float.leastNormalMagnitude.exponent)
+        // Those below count the smallest one. The adder rounds to it when it is the last place of
+        // the sum.
+        let leastNormal = UInt32(128 - Shape.exponentBias) &<< 23
+        let offset = Float(bitPattern: leastNormal &+ UInt32(23 - Shape.mantissaBits) &<< 23)
+        let subnormal = (Float(bitPattern: bits) + offset).bitPattern &- offset.bitPattern
+
+        let code = min(bits < leastNormal ? subnormal : normal, UInt32(Shape.largestCode))
+        let isNaN = bits > 0x7F80_0000
+        let sign = weight.bitPattern &>> 24 & 0x80
+        return UInt8(truncatingIfNeeded: (isNaN ? UInt32(Shape.nanCode) : code) | sign)
     }
 }

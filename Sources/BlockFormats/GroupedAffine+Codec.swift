@@ -2,8 +2,8 @@ import TensorIR
 
 /// Rows of integers in groups that share a scale; the layout stands at `GroupedAffine`.
 ///
-/// The codes are chosen on the scale and offset as the file holds them, so that rounding those costs
-/// no weight more than half a step.
+/// The codes are chosen on the scale and offset as the file holds them, so that rounding those
+/// costs no weight more than half a step.
 extension GroupedAffine {
     /// The largest code.
     var maximumCode: Int { 1 << bits - 1 }
@@ -22,11 +22,10 @@ extension GroupedAffine {
             let codes = UnsafeRawBufferPointer(rebasing: group[codesOffset...])
             let scale = group.number(scaleType, at: 0)
             switch offset {
-            case .symmetric:
-                forEachCode(codes, count: target.count) { target[$0] = scale * Float($1 - symmetricZero) }
-            case .zeroPoint:
-                let zeroPoint = Int(group[scaleType.byteCount])
-                forEachCode(codes, count: target.count) { target[$0] = scale * Float($1 - zeroPoint) }
+            case .symmetric, .zeroPoint:
+                let zero =
+                    offset == .symmetric ? Int32(symmetricZero) : Int32(group[scaleType.byteCount])
+                forEachCode(codes, count: target.count) { target[$0] = scale * Float($1 - zero) }
             case .bias:
                 let bias = group.number(scaleType, at: scaleType.byteCount)
                 forEachCode(codes, count: target.count) { target[$0] = scale * Float($1) + bias }
@@ -38,7 +37,8 @@ extension GroupedAffine {
     func encode(_ weights: UnsafeBufferPointer<Float>, into row: UnsafeMutableRawBufferPointer) {
         forEachGroup(columns: weights.count) { index, columns in
             encodeGroup(
-                UnsafeBufferPointer(rebasing: weights[columns]), into: row.part(index, of: bytesPerGroup))
+                UnsafeBufferPointer(rebasing: weights[columns]),
+                into: row.part(index, of: bytesPerGroup))
         }
     }
 
@@ -46,8 +46,9 @@ extension GroupedAffine {
         _ weights: UnsafeBufferPointer<Float>, into group: UnsafeMutableRawBufferPointer
     ) {
         let levels = Float(maximumCode)
-        var scale: Float
-        var shift: Float
+        let scale: Float
+        // What is added to the steps, or for a bias subtracted from the weight.
+        let shift: Float
         switch offset {
         case .symmetric:
             // As in Q4_0: the code without a positive twin goes to the weight of largest magnitude.

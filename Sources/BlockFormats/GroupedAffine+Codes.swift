@@ -5,8 +5,21 @@ extension GroupedAffine {
     /// Calls `body` with the index and value of each of the first `count` codes.
     @inline(__always)
     func forEachCode(
-        _ codes: UnsafeRawBufferPointer, count: Int, _ body: (_ index: Int, _ code: Int) -> Void
+        _ codes: UnsafeRawBufferPointer, count: Int, _ body: (_ index: Int, _ code: Int32) -> Void
     ) {
+        // The common widths first: whole nibbles and bytes need no window.
+        if bits == 8 {
+            for index in 0..<count { body(index, Int32(codes[index])) }
+            return
+        }
+        if bits == 4 {
+            for pair in 0..<count / 2 {
+                body(2 &* pair, Int32(codes[pair] & 0x0F))
+                body(2 &* pair &+ 1, Int32(codes[pair] >> 4))
+            }
+            if count % 2 == 1 { body(count - 1, Int32(codes[count / 2] & 0x0F)) }
+            return
+        }
         var window: UInt32 = 0
         var available = 0
         var next = 0
@@ -15,7 +28,7 @@ extension GroupedAffine {
                 window |= UInt32(codes[next]) << UInt32(available)
                 (available, next) = (available + 8, next + 1)
             }
-            body(index, Int(window) & maximumCode)
+            body(index, Int32(window & UInt32(maximumCode)))
             window >>= UInt32(bits)
             available -= bits
         }

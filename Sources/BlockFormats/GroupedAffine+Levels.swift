@@ -3,15 +3,16 @@ import TensorIR
 /// Groups as levels: `weight = scale * level + minimum`, where the decoder computes
 /// `scale * (code - zeroPoint)` or `scale * code + bias`.
 extension GroupedAffine {
-    /// The level of code 0. Levels are kept in eight bits with a sign, so eight-bit codes are shifted.
+    /// The level of code 0. Levels are kept in eight bits with a sign, so eight-bit codes are
+    /// shifted.
     var lowestLevel: Int { offset == .symmetric || bits == 8 ? -symmetricZero : 0 }
 
     func representable(scale: Float, minimum: Float) -> (scale: Float, minimum: Float) {
         // A float or a bfloat16 reaches further than its product with a level may.
         var scale = representable(scale.clamped(to: 0x1p118))
         if offset == .zeroPoint, scaleType == .f32 {
-            // `scale * level + minimum` equals `scale * (code - zeroPoint)` in every bit when the products
-            // are exact: sixteen significant bits times eight.
+            // `scale * level + minimum` equals `scale * (code - zeroPoint)` in every bit when the
+            // products are exact: sixteen significant bits times eight.
             scale = Float(bitPattern: scale.bitPattern & 0xFFFF_FF00)
         }
         return (scale, self.minimum(scale: scale, offset: offset(scale: scale, minimum: minimum)))
@@ -30,7 +31,7 @@ extension GroupedAffine {
         }
         let codes = UnsafeMutableRawBufferPointer(rebasing: group[codesOffset...])
         storeCodes(into: codes, count: count) {
-            UInt8(truncatingIfNeeded: Int(levels[$0]) - lowestLevel & maximumCode)
+            UInt8((Int(levels[$0]) - lowestLevel) & maximumCode)
         }
     }
 
@@ -38,7 +39,9 @@ extension GroupedAffine {
         _ group: UnsafeRawBufferPointer, count: Int, levels: UnsafeMutablePointer<Int8>
     ) -> (scale: Float, minimum: Float) {
         let codes = UnsafeRawBufferPointer(rebasing: group[codesOffset...])
-        forEachCode(codes, count: count) { levels[$0] = Int8(truncatingIfNeeded: $1 + lowestLevel) }
+        forEachCode(codes, count: count) { index, code in
+            levels[index] = Int8(truncatingIfNeeded: Int(code) + lowestLevel)
+        }
         let scale = group.number(scaleType, at: 0)
         switch offset {
         case .symmetric: return (scale, 0)

@@ -1,5 +1,5 @@
-/// IQ4_NL: blocks of 32 weights that share one scale; a code of four bits chooses one of 16 levels that
-/// lie closer together near zero.
+/// IQ4_NL: blocks of 32 weights that share one scale; a code of four bits chooses one of 16 levels
+/// that lie closer together near zero.
 ///
 ///     offset  size  field
 ///          0     2  scale: IEEE 754 half, little-endian
@@ -15,7 +15,8 @@ package enum IQ4_NL: EncodableBlockFormat {
         -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
     ]
     static let weightOfCode: [Float] = levels.map(Float.init)
-    /// Where one level stops being the nearest and the next begins.
+    /// Where one level stops being the nearest and the next begins; at the boundary the higher one
+    /// wins.
     private static let boundaries: [Float] = zip(weightOfCode, weightOfCode.dropFirst()).map {
         ($0 + $1) / 2
     }
@@ -25,26 +26,34 @@ package enum IQ4_NL: EncodableBlockFormat {
     ) {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
-        // The level of largest magnitude goes to the weight of largest magnitude, with its sign. The
-        // codes are chosen on that scale; the scale that is stored is then fitted to the codes.
+        // The level of largest magnitude goes to the weight of largest magnitude, with its sign.
+        // The codes are chosen on that scale; the scale that is stored is then fitted to the codes.
         let extreme = weights.extreme
         let inverseScale = extreme.magnitude < 1e-15 ? 0 : 1 / (extreme / weightOfCode[0])
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: weightsPerBlock) { codes in
+            codes.initialize(repeating: 0)
+            for boundary in boundaries {
+                for i in 0..<32 { codes[i] &+= weights[i] * inverseScale >= boundary ? 1 : 0 }
+            }
+            block.storeHalf(fittedScale(weights, codes: UnsafeBufferPointer(codes)), at: 0)
+            block.storeNibbles(at: 2) { codes[$0] }
+        }
+    }
+
+    /// The scale with the least error for these codes, where each weight counts by its square: a
+    /// tenth off a large one hurts more.
+    private static func fittedScale(
+        _ weights: UnsafeBufferPointer<Float>, codes: UnsafeBufferPointer<UInt8>
+    ) -> Float {
         var productSum: Float = 0
         var squareSum: Float = 0
-        for i in 0..<16 {
-            let low = nearestCode(weights[i] * inverseScale)
-            let high = nearestCode(weights[i + 16] * inverseScale)
-            block[2 + i] = low | high << 4
-        }
-        // Each weight counts by its square: losing a tenth of a large one hurts more.
         for i in 0..<32 {
-            let code = i < 16 ? block[2 + i] & 0x0F : block[i - 14] >> 4
-            let level = weightOfCode[Int(code)]
+            let level = weightOfCode[Int(codes[i])]
             let importance = weights[i] * weights[i]
             productSum += importance * level * weights[i]
             squareSum += importance * level * level
         }
-        block.storeHalf(squareSum > 0 ? productSum / squareSum : 0, at: 0)
+        return squareSum > 0 ? productSum / squareSum : 0
     }
 
     package static func decode(
@@ -59,12 +68,5 @@ package enum IQ4_NL: EncodableBlockFormat {
                 weights[i + 16] = scale * weightOfCode[Int(block[2 + i] >> 4)]
             }
         }
-    }
-
-    /// The code of the level nearest to `value`, the higher of two equally near.
-    private static func nearestCode(_ value: Float) -> UInt8 {
-        var code: UInt8 = 0
-        for boundary in boundaries where value >= boundary { code += 1 }
-        return code
     }
 }

@@ -3,10 +3,10 @@ import TensorIR
 /// The points that a block of weights can take, for encodings whose weights are
 /// `scale * level + minimum`.
 ///
-/// A quantization pass chooses a scale (and a minimum) and a level for each weight; this type knows what
-/// of that a file can hold, and writes it. With what `representable` returned, `RowCodec` decodes a
-/// packed block to exactly `scale * Float(level) + minimum` in float arithmetic: the pass sees the
-/// weights that a reader will see.
+/// A quantization pass chooses a scale (and a minimum) and a level for each weight; this type knows
+/// what of that a file can hold, and writes it. With what `representable` returned, `RowCodec`
+/// decodes a packed block to exactly `scale * Float(level) + minimum` in float arithmetic: the pass
+/// sees the weights that a reader will see.
 public struct LevelGrid: Sendable, Hashable {
     /// What the levels are.
     public enum Levels: Sendable, Hashable {
@@ -34,7 +34,8 @@ public struct LevelGrid: Sendable, Hashable {
         case .block(.q4_0): (levels, hasMinimum, layout) = (.uniform(-8...7), false, .q4_0)
         case .block(.q5_0): (levels, hasMinimum, layout) = (.uniform(-16...15), false, .q5_0)
         case .block(.q8_0): (levels, hasMinimum, layout) = (.uniform(-127...127), false, .q8_0)
-        case .block(.iq4_nl): (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_nl)
+        case .block(.iq4_nl):
+            (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_nl)
         case .block(.q4_1): (levels, hasMinimum, layout) = (.uniform(0...15), true, .q4_1)
         case .block(.q5_1): (levels, hasMinimum, layout) = (.uniform(0...31), true, .q5_1)
         case .grouped(let grouped):
@@ -63,11 +64,15 @@ public struct LevelGrid: Sendable, Hashable {
     }
 
     /// Writes one block.
+    ///
     /// - Parameters:
     ///   - levels: one for each weight: integers of the range, or indices into the codebook.
-    ///   - count: weights in the block; fewer than `weightsPerBlock` only at the end of a grouped row.
+    ///     One out of range is stored as some other.
+    ///   - count: weights in the block; fewer than `weightsPerBlock` only at the end of a grouped
+    ///     row.
     ///   - scale: with `minimum`, what `representable` returned.
-    /// - Precondition: `block` has `bytesPerBlock` bytes. A level out of range is stored as some other.
+    ///   - minimum: 0 where the grid has none.
+    ///   - block: `bytesPerBlock` bytes.
     public func pack(
         levels: UnsafePointer<Int8>, count: Int? = nil, scale: Float, minimum: Float,
         into block: UnsafeMutableRawBufferPointer
@@ -99,9 +104,13 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
-    /// Reads one block: the levels into `levels`, scale and minimum as the result.
-    /// - Parameter count: as for `pack`.
-    /// - Precondition: `block` has `bytesPerBlock` bytes, `levels` room for `count`.
+    /// Reads one block.
+    ///
+    /// - Parameters:
+    ///   - block: `bytesPerBlock` bytes.
+    ///   - count: as for `pack`.
+    ///   - levels: room for `count`; what `pack` was given.
+    /// - Returns: the scale and minimum that the block holds.
     public func unpack(
         _ block: UnsafeRawBufferPointer, count: Int? = nil, levels: UnsafeMutablePointer<Int8>
     ) -> (scale: Float, minimum: Float) {
@@ -133,7 +142,8 @@ public struct LevelGrid: Sendable, Hashable {
     private func checkedCount(_ count: Int?, bytes: Int) -> Int {
         let count = count ?? weightsPerBlock
         precondition(bytes == bytesPerBlock)
-        precondition(count == weightsPerBlock || (isGrouped && (0..<weightsPerBlock).contains(count)))
+        let isWhole = count == weightsPerBlock
+        precondition(isWhole || (isGrouped && (0..<weightsPerBlock).contains(count)))
         return count
     }
 

@@ -14,7 +14,8 @@ package enum Q8_0: EncodableBlockFormat {
     ) {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
-        // The codes are symmetric: -128 is never written, so that a code and its negation both exist.
+        // The codes are symmetric: -128 is never written, so that a code and its negation both
+        // exist.
         let scale = weights.extreme.magnitude / 127
         let inverseScale = inverse(scale)
 

@@ -1,9 +1,9 @@
 /// Floats to small integers, for every float there is.
 ///
-/// `Int(_:)` traps on NaN, infinities and numbers out of range, and its checks keep loops from being
-/// vectorized. Adding 1.5 * 2^23 instead leaves the integer in the low bits of the sum; the remainder
-/// then says in which direction the processor rounded. The argument's magnitude must be below 2^22 for
-/// the result to mean anything; for others it is some number.
+/// `Int(_:)` traps on NaN, infinities and numbers out of range, and its checks keep loops from
+/// being vectorized. Adding 1.5 * 2^23 instead leaves the integer in the low bits of the sum; the
+/// remainder then says in which direction the processor rounded. The argument's magnitude must be
+/// below 2^22 for the result to mean anything; for others it is some number.
 
 private let integerPoint: Float = 12_582_912  // 1.5 * 2^23: one unit in the last place is 1
 

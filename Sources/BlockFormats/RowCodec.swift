@@ -12,10 +12,11 @@ public struct UnsupportedEncoding: Error, Sendable, Hashable, CustomStringConver
 
 /// Turns rows of a tensor into floats and back, for one encoding and row width.
 ///
-/// Decoding is exact where a float can hold the value, and otherwise rounds as the encoding's definition
-/// says; for block encodings the results have the bits that the `gguf` package computes. Encoding rounds
-/// each weight by itself, without looking at what it is good for; for block encodings it writes the
-/// bytes of ggml's reference encoders. Values are used from any number of threads.
+/// Decoding is exact where a float can hold the value, and otherwise rounds as the encoding's
+/// definition says; for block encodings the results have the bits that the `gguf` package computes.
+/// Encoding rounds each weight by itself, without looking at what it is good for; for block
+/// encodings it writes the bytes of ggml's reference encoders. Values are used from any number of
+/// threads.
 public struct RowCodec: Sendable {
     public let encoding: Encoding
     /// Weights in a row.
@@ -26,15 +27,16 @@ public struct RowCodec: Sendable {
     public let canEncode: Bool
 
     private enum Implementation: Sendable {
-        case scalar(any ScalarFormat.Type)
+        case scalar(ScalarType)
         case block(any BlockFormat.Type)
         case grouped(GroupedAffine)
     }
     private let implementation: Implementation
 
     /// Makes the codec for rows of `columns` weights.
-    /// - Throws: `UnsupportedEncoding` when the encoding cannot be decoded, or when its blocks do not divide
-    ///   the row.
+    ///
+    /// - Throws: `UnsupportedEncoding` when the encoding cannot be decoded, or when its blocks do not
+    ///   divide the row.
     public init(_ encoding: Encoding, columns: Int) throws(UnsupportedEncoding) {
         guard let rowByteCount = encoding.byteCount(ofRow: columns) else {
             throw UnsupportedEncoding(
@@ -44,7 +46,7 @@ public struct RowCodec: Sendable {
         (self.encoding, self.columns, self.rowByteCount) = (encoding, columns, rowByteCount)
         switch encoding {
         case .scalar(let type):
-            implementation = .scalar(type.format)
+            implementation = .scalar(type)
             canEncode = type.isFloatingPoint
         case .block(let type):
             guard let format = type.format else {
@@ -59,13 +61,14 @@ public struct RowCodec: Sendable {
     }
 
     /// Decodes whole rows.
-    /// - Precondition: `bytes` holds a whole number of rows, and `weights` room for exactly their weights.
+    ///
+    /// - Precondition: `bytes` holds a whole number of rows, `weights` room for exactly their weights.
     public func decode(
         _ bytes: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
     ) {
         checkCounts(bytes: bytes.count, weights: weights.count)
         switch implementation {
-        case .scalar(let format): format.decode(bytes, into: weights)
+        case .scalar(let type): type.decode(bytes, into: weights)
         case .block(let format): format.decodeBlocks(bytes, into: weights)
         case .grouped(let grouped):
             forEachRow(bytes: bytes.count) { row in
@@ -76,7 +79,8 @@ public struct RowCodec: Sendable {
     }
 
     /// Encodes whole rows.
-    /// - Precondition: `canEncode`; `weights` holds a whole number of rows, and `bytes` room for exactly
+    ///
+    /// - Precondition: `canEncode`; `weights` holds a whole number of rows, `bytes` room for exactly
     ///   their encoding.
     public func encode(
         _ weights: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer
@@ -84,7 +88,7 @@ public struct RowCodec: Sendable {
         precondition(canEncode, "integers and some block encodings are only ever read")
         checkCounts(bytes: bytes.count, weights: weights.count)
         switch implementation {
-        case .scalar(let format): format.encode(weights, into: bytes)
+        case .scalar(let type): type.encode(weights, into: bytes)
         case .block(let format):
             (format as? any EncodableBlockFormat.Type)?.encodeBlocks(weights, into: bytes)
         case .grouped(let grouped):

@@ -1,0 +1,39 @@
+/// TQ1_0: blocks of 256 weights that share one scale, five weights of -1, 0 or 1 in a byte.
+///
+///     offset  size  field
+///          0    32  byte i holds weights i + {0, 32, 64, 96, 128}
+///         32    16  byte i holds weights 160 + i + {0, 16, 32, 48, 64}
+///         48     4  byte i holds weights 240 + i + {0, 4, 8, 12}
+///         52     2  scale: IEEE 754 half, little-endian
+///
+/// A byte is a fraction of 256 in base 3: multiplied by 3^k (modulo 256), its first digit is that
+/// of weight k, and a weight decodes as `scale * (digit - 1)`. Specified in Formats/GGUF/Blocks.md,
+/// section TQ1_0.
+package enum TQ1_0: BlockFormat {
+    package static let weightsPerBlock = 256
+    package static let bytesPerBlock = 54
+
+    package static func decode(
+        _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let scale = block.half(at: 52)
+        for run in runs {
+            var power: UInt8 = 1
+            for digit in 0..<run.digits {
+                let first = run.weight + digit * run.width
+                for i in 0..<run.width {
+                    let fraction = UInt32(block[run.offset + i] &* power)
+                    weights[first + i] = scale * Float(Int32((fraction * 3) >> 8) - 1)
+                }
+                power *= 3
+            }
+        }
+    }
+
+    /// Bytes in a row whose k-th digits belong to weights in a row.
+    private static let runs: [(offset: Int, width: Int, digits: Int, weight: Int)] = [
+        (0, 32, 5, 0), (32, 16, 5, 160), (48, 4, 4, 240),
+    ]
+}
