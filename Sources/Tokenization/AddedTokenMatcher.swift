@@ -36,8 +36,8 @@ struct AddedTokenMatcher: Sendable {
 
     /// Cuts a text into added tokens and the rest.
     ///
-    /// As the `tokenizers` library does it, a match that does not count (a part of a word, or special
-    /// where special tokens are not wanted) hides whatever else might match inside it.
+    /// As the `tokenizers` library does it, a match that does not count (a part of a word, or
+    /// special where special tokens are not wanted) hides whatever else might match inside it.
     func pieces(of text: UnsafeBufferPointer<UInt8>, parseSpecial: Bool) -> [Piece] {
         var pieces: [Piece] = []
         var textStart = 0
@@ -59,7 +59,8 @@ struct AddedTokenMatcher: Sendable {
                 continue
             }
             if token.stripsLeft {
-                let start = max(WordBoundary.startOfSpace(text, before: range.lowerBound), textStart)
+                let start = max(
+                    WordBoundary.startOfSpace(text, before: range.lowerBound), textStart)
                 range = min(start, range.lowerBound)..<range.upperBound
             }
             if token.stripsRight {

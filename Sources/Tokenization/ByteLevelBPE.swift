@@ -41,9 +41,23 @@ struct ByteLevelBPE: TokenizationModel {
         (tokenBytes, tokenOffsets) = (bytes, offsets)
         byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
         pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
-        words = definition.ignoresMerges ? vocabulary : nil
+        words = definition.ignoresMerges ? ByteLevelBPE.words(definition) : nil
         steps = try ByteLevelBPE.compiled(definition.preTokenizer)
         (unknownToken, fusesUnknown) = (definition.unknownToken, definition.fusesUnknown)
+    }
+
+    /// Added tokens are no words: where one stands in a text and does not count, its text is cut
+    /// up.
+    private static func words(_ definition: TokenizerDefinition) -> ByteTable {
+        var words = ByteTable(minimumCapacity: definition.tokens.count)
+        var bytes: [UInt8] = []
+        for (id, token) in definition.tokens.enumerated() {
+            guard definition.types[id] == .normal else { continue }
+            bytes.removeAll(keepingCapacity: true)
+            guard ByteAlphabet.append(token, to: &bytes) else { continue }
+            bytes.withUnsafeBufferPointer { words.insert($0, Int32(id)) }
+        }
+        return words
     }
 
     /// Finds the tokens that merges name, or names the merge that has none.
@@ -67,7 +81,8 @@ struct ByteLevelBPE: TokenizationModel {
             guard let left = found.0, let right = found.1, let merged = found.2 else {
                 throw ModelError(
                     "merge \(rank) ('\(merge.left.escapedForDisplay)' with "
-                        + "'\(merge.right.escapedForDisplay)') names a token that is not in the vocabulary")
+                        + "'\(merge.right.escapedForDisplay)') names a token that is not in the vocabulary"
+                )
             }
             pairs.insert(left, right, .init(rank: Int32(clamping: rank), value: merged))
         }
@@ -88,7 +103,8 @@ struct ByteLevelBPE: TokenizationModel {
                 result.append(.split(expression, behavior, isInverted: isInverted))
             case .digits(let individual):
                 let digits = try RegularExpression(#"\p{N}"#)
-                result.append(.split(digits, individual ? .isolated : .contiguous, isInverted: false))
+                result.append(
+                    .split(digits, individual ? .isolated : .contiguous, isInverted: false))
             case .punctuation(let behavior):
                 let expression = try RegularExpression(PreTokenizerStep.punctuationExpression)
                 result.append(.split(expression, behavior, isInverted: false))

@@ -89,7 +89,8 @@ private struct MinimumHeap {
     mutating func push(_ rank: Int32, _ place: Int) {
         // A word of 2³² bytes would wrap here and merge in another order; a text of that size is
         // refused before it is cut.
-        keys.append(UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(truncatingIfNeeded: place)))
+        keys.append(
+            UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(truncatingIfNeeded: place)))
         var child = keys.count - 1
         while child > 0, keys[child] < keys[(child - 1) / 2] {
             keys.swapAt(child, (child - 1) / 2)

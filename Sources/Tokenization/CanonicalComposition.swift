@@ -1,9 +1,9 @@
-// The standard library normalizes strings to compare them, but keeps the function to itself; on Apple
-// systems, where the interface of the library does not even name it, Foundation has the same.
+// The standard library normalizes strings to compare them, but keeps the function to itself; on
+// Apple systems, where the interface of the library does not even name it, Foundation has the same.
 #if canImport(Darwin)
-import Foundation
+    import Foundation
 #else
-@_spi(_Unicode) import Swift
+    @_spi(_Unicode) import Swift
 #endif
 
 /// Unicode's normalization form C (Unicode Standard Annex 15).
@@ -16,12 +16,12 @@ enum CanonicalComposition {
         guard text.contains(where: { $0 >= 0xCC }) else { return nil }
         let string = String(decoding: text, as: UTF8.self)
         #if canImport(Darwin)
-        return Array(string.precomposedStringWithCanonicalMapping.utf8)
+            return Array(string.precomposedStringWithCanonicalMapping.utf8)
         #else
-        var result: [UInt8] = []
-        result.reserveCapacity(text.count)
-        for scalar in string._nfc { result.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
-        return result
+            var result: [UInt8] = []
+            result.reserveCapacity(text.count)
+            for scalar in string._nfc { result.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+            return result
         #endif
     }
 }

@@ -1,8 +1,8 @@
 /// What a name in GGUF's `tokenizer.ggml.pre` means.
 ///
-/// The file holds a name only; the expressions are in llama.cpp's `src/llama-vocab.cpp` and, where it
-/// notes one, in the `tokenizer.json` that it was made from. The latter are used: llama.cpp's own engine
-/// lacks some syntax, and its variants say the same in other words.
+/// The file holds a name only; the expressions are in llama.cpp's `src/llama-vocab.cpp` and, where
+/// it notes one, in the `tokenizer.json` that it was made from. The latter are used: llama.cpp's
+/// own engine lacks some syntax, and its variants say the same in other words.
 struct GGUFPreTokenizer: Sendable {
     let names: [String]
     /// Isolated one after the other.
@@ -50,7 +50,7 @@ struct GGUFPreTokenizer: Sendable {
     ]
 
     /// Where several share the expressions, the one that a writer should use stands first.
-    private static let all: [GGUFPreTokenizer] = [
+    static let all: [GGUFPreTokenizer] = [
         .init(
             names: [
                 "gpt-2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "jina-es",

@@ -66,8 +66,8 @@ struct PairTable: Sendable {
 
 /// A map from byte strings to numbers.
 ///
-/// Swift's own strings compare by canonical equivalence, which would take two spellings of `é` for one
-/// token, and hash slowly for it.
+/// Swift's own strings compare by canonical equivalence, which would take two spellings of `é` for
+/// one token, and hash slowly for it.
 struct ByteTable: Sendable {
     private struct Slot: Sendable {
         var hash: UInt32 = 0

@@ -60,7 +60,8 @@ enum OnigurumaSyntax {
         return String(result)
     }
 
-    private static func escape(_ letter: Unicode.Scalar, isInSet: Bool) -> String.UnicodeScalarView {
+    private static func escape(_ letter: Unicode.Scalar, isInSet: Bool) -> String.UnicodeScalarView
+    {
         let text =
             switch (letter, isInSet) {
             case ("s", true): space
@@ -77,7 +78,9 @@ enum OnigurumaSyntax {
     /// Whether the colon at `place` belongs to a `[:name:]`.
     private static func closesName(_ scalars: [Unicode.Scalar], _ place: Int) -> Bool {
         var start = place - 1
-        while start > 0, scalars[start].properties.isAlphabetic || scalars[start] == "^" { start -= 1 }
+        while start > 0, scalars[start].properties.isAlphabetic || scalars[start] == "^" {
+            start -= 1
+        }
         return start > 0 && scalars[start] == ":" && scalars[start - 1] == "["
     }
 

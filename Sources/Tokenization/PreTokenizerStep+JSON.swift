@@ -24,10 +24,12 @@ extension PreTokenizerStep {
             return [.punctuation(try part.behavior(default: .isolated))]
         case "Split":
             let pattern: Pattern
-            switch (part.json["pattern"]?["Regex"]?.string, part.json["pattern"]?["String"]?.string) {
+            switch (part.json["pattern"]?["Regex"]?.string, part.json["pattern"]?["String"]?.string)
+            {
             case (let expression?, nil): pattern = .expression(expression)
             case (nil, let literal?): pattern = .literal(literal)
-            default: throw ModelError("pre-tokenizer 'Split': 'pattern' must be a Regex or a String")
+            default:
+                throw ModelError("pre-tokenizer 'Split': 'pattern' must be a Regex or a String")
             }
             return [
                 .split(
@@ -89,7 +91,8 @@ extension Normalizer {
             return [.nfc]
         case let other:
             throw ModelError(
-                "normalizer '\(other.escapedForDisplay)' is not supported; supported: Sequence, NFC")
+                "normalizer '\(other.escapedForDisplay)' is not supported; supported: Sequence, NFC"
+            )
         }
     }
 
@@ -116,7 +119,9 @@ struct TokenizerPart {
     init(_ json: JSON, named name: String) { (self.json, self.name) = (json, name) }
 
     func type() throws(ModelError) -> String {
-        guard let type = json["type"]?.string else { throw ModelError("\(name): 'type' is missing") }
+        guard let type = json["type"]?.string else {
+            throw ModelError("\(name): 'type' is missing")
+        }
         return type
     }
 

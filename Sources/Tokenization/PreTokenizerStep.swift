@@ -19,7 +19,8 @@ public enum PreTokenizerStep: Sendable, Hashable {
     public static let gpt2Expression =
         #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-    /// The characters of `Punctuation`: those that ASCII calls punctuation and Unicode a symbol, and P.
+    /// The characters of `Punctuation`: those that ASCII calls punctuation and Unicode a symbol,
+    /// and P.
     static let punctuationExpression = #"[\p{P}$+<=>^`|~]"#
 }
 
@@ -34,9 +35,9 @@ public enum SplitBehavior: String, Sendable, Hashable, CaseIterable {
 }
 
 extension PreTokenizerStep {
-    /// The steps as a list of expressions whose matches are isolated one after the other, or nil where
-    /// they do something else. Two tokenizers with one list cut every text alike, however they are
-    /// written, and llama.cpp's pre-tokenizers are such lists.
+    /// The steps as a list of expressions whose matches are isolated one after the other, or nil
+    /// where they do something else. Two tokenizers with one list cut every text alike, however
+    /// they are written, and llama.cpp's pre-tokenizers are such lists.
     static func isolatedExpressions(_ steps: [PreTokenizerStep]) -> [String]? {
         guard case .byteLevel(addsPrefixSpace: false, _) = steps.last else { return nil }
         var expressions: [String] = []
@@ -44,10 +45,11 @@ extension PreTokenizerStep {
             switch step {
             case .split(.expression(let expression), .isolated, isInverted: false):
                 expressions.append(expression)
-            // To throw away what does not match is to isolate what does where everything matches, and
-            // an expression that ends in these alternatives leaves nothing out.
+            // To throw away what does not match is to isolate what does where everything matches,
+            // and an expression that ends in these alternatives leaves nothing out.
             case .split(.expression(let expression), .removed, isInverted: true)
-            where expression.hasSuffix(#"|\s+(?!\S)|\s+"#) && expression.contains(#"[^\s\p{L}\p{N}]+"#)
+            where expression.hasSuffix(#"|\s+(?!\S)|\s+"#)
+                && expression.contains(#"[^\s\p{L}\p{N}]+"#)
                 && expression.contains(#"\p{L}+"#) && expression.contains(#"\p{N}"#):
                 expressions.append(expression)
             case .digits(let individual):

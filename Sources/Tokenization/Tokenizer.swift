@@ -7,7 +7,8 @@ import TensorIR
 ///     let ids = try tokenizer.encode("Hello, world!")
 ///     tokenizer.decode(ids, skipSpecial: true)            // "Hello, world!"
 ///
-/// A value may be used by many threads at once. Encoding follows the `tokenizers` library to the id.
+/// A value may be used by many threads at once. Encoding follows the `tokenizers` library to the
+/// id.
 public struct Tokenizer: Sendable {
     public let definition: TokenizerDefinition
     private let model: any TokenizationModel
@@ -33,7 +34,9 @@ public struct Tokenizer: Sendable {
             } else {
                 rawTokens.insert(token, as: content)
             }
-            if isSpecial.indices.contains(Int(token.id)) { isSpecial[Int(token.id)] = token.isSpecial }
+            if isSpecial.indices.contains(Int(token.id)) {
+                isSpecial[Int(token.id)] = token.isSpecial
+            }
         }
         (self.rawTokens, self.normalizedTokens) = (rawTokens, normalizedTokens)
         self.isSpecial = isSpecial
@@ -48,7 +51,8 @@ public struct Tokenizer: Sendable {
     /// Ids run from 0 to this number, exclusively.
     public var vocabularySize: Int { definition.tokens.count }
 
-    /// The token that starts a sequence, where there is one; whether encoding adds it says `addsBOS`.
+    /// The token that starts a sequence, where there is one; whether encoding adds it says
+    /// `addsBOS`.
     public var bosToken: Int32? { definition.specialTokens[.beginning] }
 
     /// The token that ends a sequence, where there is one; whether encoding adds it says `addsEOS`.
@@ -62,9 +66,8 @@ public struct Tokenizer: Sendable {
 
     /// Turns text into token ids.
     ///
-    /// - Parameters:
-    ///   - addSpecial: whether the definition's prefix and suffix (BOS, EOS) are added.
-    ///   - parseSpecial: whether special tokens that are spelled out in the text become those tokens.
+    /// With `addSpecial` the definition's prefix and suffix (BOS, EOS) are added; with
+    /// `parseSpecial` special tokens that are spelled out in the text become those tokens.
     /// - Throws: `ModelError` where an expression of the pre-tokenizer gives up on the text.
     public func encode(
         _ text: String, addSpecial: Bool = true, parseSpecial: Bool = true
@@ -92,7 +95,8 @@ public struct Tokenizer: Sendable {
     }
 
     /// Turns token ids back into text; bytes that are not UTF-8 become U+FFFD.
-    /// - Parameter skipSpecial: whether special tokens are left out.
+    ///
+    /// With `skipSpecial` special tokens are left out.
     public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> String {
         String(decoding: decodeBytes(ids, skipSpecial: skipSpecial), as: UTF8.self)
     }
@@ -131,7 +135,8 @@ public struct Tokenizer: Sendable {
 
     /// Encodes what lies between non-normalized added tokens.
     private func encodeRaw(
-        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ session: any TokenizationSession,
+        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool,
+        _ session: any TokenizationSession,
         into ids: inout [Int32]
     ) throws(ModelError) {
         guard let normalized = definition.normalizers.changed(text) else {
@@ -149,7 +154,8 @@ public struct Tokenizer: Sendable {
     }
 
     private func encodeNormalized(
-        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool, _ session: any TokenizationSession,
+        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool,
+        _ session: any TokenizationSession,
         into ids: inout [Int32]
     ) throws(ModelError) {
         guard !normalizedTokens.isEmpty else { return try session.encode(text, into: &ids) }

@@ -31,8 +31,8 @@ enum TokenizerKey {
 
 extension TokenizerDefinition {
     /// Reads the tokenizer from the metadata of a GGUF file.
-    /// - Throws: `FormatError` where our own key does not parse; `ModelError` for a tokenizer that is
-    ///   missing, contradicts itself or is not supported, naming it.
+    /// - Throws: `FormatError` where our own key does not parse; `ModelError` for a tokenizer that
+    ///   is missing, contradicts itself or is not supported, naming it.
     public init(gguf metadata: Metadata) throws {
         try self.init(plainGGUF: metadata)
         guard let text = metadata[TokenizerKey.exact]?.string else { return }
@@ -60,7 +60,8 @@ extension TokenizerDefinition {
         let preTokenizer = GGUFPreTokenizer.named(name)
         // Our own key may say what a name that nobody knows stands for.
         guard preTokenizer != nil || metadata[TokenizerKey.exact] != nil else {
-            throw ModelError("pre-tokenizer '\(name.escapedForDisplay)' of the GGUF file is not known")
+            throw ModelError(
+                "pre-tokenizer '\(name.escapedForDisplay)' of the GGUF file is not known")
         }
         self.init(
             tokens: tokens, merges: try TokenizerDefinition.merges(metadata),
@@ -114,7 +115,8 @@ extension TokenizerDefinition {
     private func id(_ metadata: Metadata, _ key: String) throws(ModelError) -> Int32? {
         guard let value = metadata[key] else { return nil }
         guard let id = value.integer else { throw ModelError("key '\(key)' must be an integer") }
-        // Converters write ids of tokens that a cut vocabulary no longer has; llama.cpp ignores those.
+        // Converters write ids of tokens that a cut vocabulary no longer has; llama.cpp ignores
+        // those.
         return tokens.indices.contains(id) ? Int32(id) : nil
     }
 
@@ -124,7 +126,9 @@ extension TokenizerDefinition {
             templates.append(ChatTemplate(text: text))
         }
         for name in metadata[TokenizerKey.chatTemplates]?.strings ?? [] {
-            guard let text = metadata["\(TokenizerKey.chatTemplate).\(name)"]?.string else { continue }
+            guard let text = metadata["\(TokenizerKey.chatTemplate).\(name)"]?.string else {
+                continue
+            }
             templates.append(ChatTemplate(name: name, text: text))
         }
         return templates

@@ -13,10 +13,10 @@ public struct GGUFTokenizer: Sendable, Hashable {
 extension TokenizerDefinition {
     /// The tokenizer as GGUF's key-values, which `init(gguf:)` reads back exactly.
     ///
-    /// `tokenizer.ggml.pre` is chosen by what the pre-tokenizer does. Whatever GGUF's own keys cannot
-    /// say is written as JSON under `detent.tokenizer`, and only then.
-    /// - Parameter vocabularySize: rows of the model's embedding; ids beyond the tokenizer's become
-    ///   unused tokens.
+    /// `tokenizer.ggml.pre` is chosen by what the pre-tokenizer does. Whatever GGUF's own keys
+    /// cannot say is written as JSON under `detent.tokenizer`, and only then. `vocabularySize` is
+    /// the number of rows of the model's embedding; ids beyond the tokenizer's become unused
+    /// tokens.
     /// - Throws: `ModelError` where the embedding has fewer rows than there are tokens.
     public func gguf(vocabularySize: Int? = nil) throws(ModelError) -> GGUFTokenizer {
         let size = vocabularySize ?? tokens.count
@@ -32,7 +32,8 @@ extension TokenizerDefinition {
         let known = expressions.flatMap {
             GGUFPreTokenizer.matching($0, ignoresMerges: ignoresMerges)
         }
-        var metadata = padded.plainMetadata(preTokenizerName: known?.names.first ?? Self.unknownName)
+        var metadata = padded.plainMetadata(
+            preTokenizerName: known?.names.first ?? Self.unknownName)
         // Reading back what has been written so far shows what is lost.
         metadata[TokenizerKey.exact] = .string("")
         let plain = try TokenizerDefinition(plainGGUF: metadata)
@@ -50,7 +51,8 @@ extension TokenizerDefinition {
         return GGUFTokenizer(metadata: metadata, notes: notes)
     }
 
-    /// A name that llama.cpp does not know, so that it refuses the file instead of cutting text wrongly.
+    /// A name that llama.cpp does not know, so that it refuses the file instead of cutting text
+    /// wrongly.
     static let unknownName = "detent"
 
     private static let effects: [(String, String)] = [

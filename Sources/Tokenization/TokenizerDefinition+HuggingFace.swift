@@ -4,8 +4,8 @@ import TensorIR
 
 extension TokenizerDefinition {
     /// Reads a checkpoint's tokenizer, in either dialect.
-    /// - Throws: `FormatError` for a malformed document; `ModelError` for a tokenizer that is missing,
-    ///   contradicts itself or asks for something that is not supported, naming it.
+    /// - Throws: `FormatError` for a malformed document; `ModelError` for a tokenizer that is
+    ///   missing, contradicts itself or asks for something that is not supported, naming it.
     public init(checkpoint: Checkpoint) throws {
         switch checkpoint.dialect {
         case .gguf: try self.init(gguf: checkpoint.metadata)
@@ -81,7 +81,8 @@ extension TokenizerDefinition {
             throw ModelError("tokenizer model 'BPE': '\(key)' is not supported in a byte-level BPE")
         }
         if model["byte_fallback"]?.bool == true {
-            throw ModelError("tokenizer model 'BPE': 'byte_fallback' is not supported in a byte-level BPE")
+            throw ModelError(
+                "tokenizer model 'BPE': 'byte_fallback' is not supported in a byte-level BPE")
         }
         if let dropout = model["dropout"]?.double, dropout != 0 {
             throw ModelError("tokenizer model 'BPE': 'dropout' \(dropout) makes encoding random")
@@ -134,7 +135,8 @@ extension TokenizerDefinition {
         }
         // A file of a few bytes must not make millions of tokens by one large id.
         let limit = min(
-            TokenizerDefinition.maximumVocabularySize, 16 * (vocabulary.count + added.count) + 65_536)
+            TokenizerDefinition.maximumVocabularySize,
+            16 * (vocabulary.count + added.count) + 65_536)
         func checked(_ id: Int?, _ token: String) throws(ModelError) -> Int {
             guard let id, (0..<limit).contains(id) else {
                 throw ModelError(

@@ -34,8 +34,8 @@ extension TokenizerDefinition {
         ]
     }
 
-    /// Tokens that fill holes stay out: the library leaves holes as they are. Added tokens stay out too,
-    /// unless the merges need them; they have a list of their own.
+    /// Tokens that fill holes stay out: the library leaves holes as they are. Added tokens stay out
+    /// too, unless the merges need them; they have a list of their own.
     private var vocabulary: OrderedDictionary<String, JSON> {
         var vocabulary = OrderedDictionary<String, JSON>(minimumCapacity: tokens.count)
         for (id, token) in tokens.enumerated()
@@ -98,7 +98,8 @@ extension AddedToken {
     /// The token as the `added_tokens` of a `tokenizer.json` list it.
     var json: JSON {
         [
-            "id": .integer(Int(id)), "content": .string(content), "single_word": .bool(isSingleWord),
+            "id": .integer(Int(id)), "content": .string(content),
+            "single_word": .bool(isSingleWord),
             "lstrip": .bool(stripsLeft), "rstrip": .bool(stripsRight),
             "normalized": .bool(isNormalized), "special": .bool(isSpecial),
         ]

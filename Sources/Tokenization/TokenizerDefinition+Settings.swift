@@ -57,7 +57,8 @@ extension TokenizerDefinition {
         return Int32(id)
     }
 
-    /// Finds the tokens of each role: by name in the tokenizer's settings, else by id in the model's.
+    /// Finds the tokens of each role: by name in the tokenizer's settings, else by id in the
+    /// model's.
     mutating func findSpecialTokens(_ settings: [JSON], _ models: [JSON]) {
         for role in SpecialTokenRole.allCases {
             for document in settings where specialTokens[role] == nil {
@@ -76,15 +77,17 @@ extension TokenizerDefinition {
                 specialTokens[role] = Int32(id)
             }
         }
-        // A template's only token before or after the text plays that part, named or not.
-        if specialTokens[.beginning] == nil, prefix.count == 1 { specialTokens[.beginning] = prefix[0] }
-        if specialTokens[.end] == nil, suffix.count == 1 { specialTokens[.end] = suffix[0] }
+        // Without settings, a template's only token before or after the text plays that part.
+        guard settings.isEmpty else { return }
+        if prefix.count == 1 { specialTokens[.beginning] = specialTokens[.beginning] ?? prefix[0] }
+        if suffix.count == 1 { specialTokens[.end] = specialTokens[.end] ?? suffix[0] }
     }
 
     /// Applies `add_bos_token` and `add_eos_token` of a `tokenizer_config.json`.
     ///
-    /// Said out loud, they overrule the template of `tokenizer.json`, in either direction and for every
-    /// tokenizer class, as in transformers 5 and llama.cpp's converter. Unsaid, the template holds.
+    /// Said out loud, they overrule the template of `tokenizer.json`, in either direction and for
+    /// every tokenizer class, as in transformers 5 and llama.cpp's converter. Unsaid, the template
+    /// holds.
     mutating func applySettings(_ settings: JSON) throws(ModelError) {
         let part = TokenizerPart(settings, named: "tokenizer_config.json")
         if let bos = specialTokens[.beginning] {
@@ -115,6 +118,7 @@ extension ChatTemplate {
             }
             templates.append(ChatTemplate(name: name, text: text))
         }
-        return templates.filter { $0.name == defaultName } + templates.filter { $0.name != defaultName }
+        return templates.filter { $0.name == defaultName }
+            + templates.filter { $0.name != defaultName }
     }
 }

@@ -1,7 +1,7 @@
 /// A tokenizer as data: everything that a file says about how text becomes token ids and back.
 ///
-/// Every dialect is read into this and written from it; `Tokenizer` runs it. Nothing here is guessed:
-/// what a file asks for and this package does not know is a `ModelError` naming it.
+/// Every dialect is read into this and written from it; `Tokenizer` runs it. Nothing here is
+/// guessed: what a file asks for and this package does not know is a `ModelError` naming it.
 public struct TokenizerDefinition: Sendable, Hashable {
     public var model: TokenizerModelKind
     /// The spelling of each token in the file, by id. Byte-level vocabularies spell bytes as
