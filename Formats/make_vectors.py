@@ -221,6 +221,8 @@ def make_safetensors():
          "a shape whose product overflows"),
         ("shape-overflow-behind-zero", entry(shape=[2**32, 2**32, 0], offsets=[0, 0]),
          "limitExceeded", "an overflow that a zero hides"),
+        ("empty-but-long", entry(shape=[2**40, 0], offsets=[0, 0]), "limitExceeded",
+         "2^40 rows without columns"),
         ("bytes-overflow", entry(shape=[2**62]), "limitExceeded", "a size that overflows"),
         ("offsets-three", entry(offsets=[0, 4, 4]), "malformed", "three offsets"),
         ("offsets-negative", entry(offsets=[-4, 0]), "malformed", "a negative offset"),
@@ -536,6 +538,8 @@ def make_gguf():
         start + 9 + 4 + 16 + 4, "a shape whose product overflows")
     bad("shape-overflow-behind-zero.gguf", [info("x", [0, 2**32, 2**32])], "limitExceeded", tx,
         start + 9 + 4 + 24 + 4, "an overflow that a zero hides")
+    bad("empty-but-long.gguf", [info("x", [0, 2**40])], "limitExceeded", tx,
+        start + 9 + 4 + 16 + 4, "2^40 rows without columns")
     bad("type-withdrawn.gguf", [info("x", [32], 4)], "unsupportedVersion", tx, start + 21,
         "type 4, once Q4_2")
     bad("type-unknown.gguf", [info("x", [32], 1000)], "unsupportedVersion", tx, start + 21,

@@ -34,7 +34,7 @@ struct GGUFTensorClaim {
                     .inconsistent,
                     "rows of \(columns) weights are not whole blocks of \(block) (\(encoding))")
             }
-            throw reader.failure(.limitExceeded, "shape \(shape) overflows")
+            throw reader.failure(.limitExceeded, "shape \(shape) is too large")
         }
         self.descriptor = descriptor
         offsetField = reader.offset

@@ -42,7 +42,7 @@ struct SafetensorsClaim {
         else { throw failure(.malformed, "data_offsets must be two integers, none of them negative") }
         guard
             let descriptor = TensorDescriptor(name: name, shape: shape, encoding: .scalar(type))
-        else { throw failure(.limitExceeded, "shape \(shape) overflows") }
+        else { throw failure(.limitExceeded, "shape \(shape) is too large") }
 
         self.descriptor = descriptor
         (start, end) = (offsets[0], offsets[1])

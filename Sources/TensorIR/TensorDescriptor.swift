@@ -10,20 +10,24 @@ public struct TensorDescriptor: Sendable, Hashable {
     public let rowByteCount: Int
 
     /// Describes a tensor, or returns nil when its size cannot be stated: a negative dimension, rows that
-    /// are not whole blocks, or more bytes than an `Int` counts.
+    /// are not whole blocks, more weights or bytes than an `Int` counts, or a dimension of zero that hides
+    /// others of more than 2³¹ − 1 together.
     public init?(name: String, shape: [Int], encoding: Encoding) {
         guard shape.allSatisfy({ $0 >= 0 }) else { return nil }
-        guard let rowByteCount = encoding.byteCount(ofRow: shape.last ?? 1) else { return nil }
-        // A dimension of zero must not hide an overflow: `rows` multiplies the others again.
-        var rows = 1
-        for dimension in shape.dropLast() {
-            let (product, overflow) = rows.multipliedReportingOverflow(by: dimension)
+        var product = 1
+        for dimension in shape where dimension > 0 {
+            let (larger, overflow) = product.multipliedReportingOverflow(by: dimension)
             guard !overflow else { return nil }
-            rows = product
+            product = larger
         }
+        // No file is too small for 2⁶² rows of no columns. A loop over them would never end, and a
+        // buffer for a row of 2⁶² columns could not be made, though neither holds a single weight.
+        guard !shape.contains(0) || product <= Int32.max else { return nil }
+
+        guard let rowByteCount = encoding.byteCount(ofRow: shape.last ?? 1) else { return nil }
+        let rows = shape.dropLast().contains(0) ? 0 : product / max(1, shape.last ?? 1)
         let (byteCount, overflow) = rows.multipliedReportingOverflow(by: rowByteCount)
-        let (_, tooMany) = rows.multipliedReportingOverflow(by: shape.last ?? 1)
-        guard !overflow, !tooMany else { return nil }
+        guard !overflow else { return nil }
         self.name = name
         self.shape = shape
         self.encoding = encoding

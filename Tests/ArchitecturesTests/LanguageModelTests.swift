@@ -53,7 +53,7 @@ private struct Parts {
     ("rope_scaling", ["rope_type": "yarn"], "'yarn'"), ("rope_scaling", 3, "'rope_scaling'"),
     ("rope_scaling", ["type": "linear"], "factor"), ("intermediate_size", 15, "[16, 8]"),
     ("quantization_config", ["quant_method": "gptq"], "'gptq'"),
-]) func namesTheKeyThatIsWrong(key: String, value: JSON, words: String) {
+] as [(String, JSON, String)]) func namesTheKeyThatIsWrong(key: String, value: JSON, words: String) {
     var parts = Parts()
     parts.configuration[key] = value
     #expect { try LanguageModel(parts.checkpoint) } throws: { "\($0)".contains(words) }

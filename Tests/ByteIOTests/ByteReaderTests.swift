@@ -3,7 +3,7 @@ import Testing
 
 @Test func readsLittleEndianIntegersInOrder() throws {
     let bytes: [UInt8] = [1, 0, 2, 0, 0, 0, 0xFF]
-    try bytes.withUnsafeBytes { buffer in
+    try bytes.withUnsafeBytes { (buffer) throws in
         var reader = ByteReader(buffer, reading: "test")
         #expect(try reader.integer(UInt16.self) == 1)
         #expect(try reader.integer(UInt32.self) == 2)

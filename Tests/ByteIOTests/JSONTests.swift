@@ -10,7 +10,7 @@ private func parse(_ text: String) throws(FormatError) -> JSON {
     let json = try parse(text)
     #expect(json["a"] == [1, -2500.0, true, false, nil])
     #expect(json["ü"] == "é\n😀")
-    #expect(json["big"]?.double == 12345678901234567890)
+    #expect(json["big"]?.double == 12_345_678_901_234_567_168)
     #expect(json.object?.keys.elements == ["a", "ü", "big"])
 }
 
