@@ -36,6 +36,11 @@ public enum FileSystem {
         }
     }
 
+    /// Removes a file's name; whoever has the file open keeps its bytes.
+    public static func remove(_ path: String) throws(SystemError) {
+        guard unlink(path) == 0 else { throw SystemError(cannot: "remove", path) }
+    }
+
     /// Whether both paths lead to one file, through links of either kind.
     public static func isSameFile(_ first: String, _ second: String) -> Bool {
         guard let first = status(first), let second = status(second) else { return false }

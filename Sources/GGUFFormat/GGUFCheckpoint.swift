@@ -5,8 +5,9 @@ import TensorIR
 public enum GGUFCheckpoint {
     /// Opens a model with all its parts.
     ///
-    /// The metadata are those of the first part, without the keys that join the parts.
     /// - Parameter path: a `.gguf` file, or one part such as `model-00001-of-00005.gguf`.
+    /// - Returns: the tensors of all parts, and the first part's metadata without the keys that join
+    ///   them.
     /// - Throws: `FormatError` when a file is damaged or a part is missing or belongs elsewhere,
     ///   `SystemError` when a file cannot be opened.
     public static func open(path: String) throws -> Checkpoint {
@@ -43,7 +44,9 @@ public enum GGUFCheckpoint {
             }
             parts.append(part)
         }
-        if let expected = opened.metadata[GGUFSplit.tensorCountKey]?.integer, expected != names.count {
+        if let expected = opened.metadata[GGUFSplit.tensorCountKey]?.integer,
+            expected != names.count
+        {
             throw FormatError(
                 .inconsistent, in: "'\(GGUFSplit.tensorCountKey)'", at: 0,
                 "says \(expected), the \(parts.count) parts hold \(names.count)", path: path)
@@ -60,7 +63,9 @@ public enum GGUFCheckpoint {
                 path: opened.file.path)
         }
         let part = path == opened.file.path ? opened : try GGUFFile(path: path)
-        for (key, expected) in [(GGUFSplit.numberKey, name.number - 1), (GGUFSplit.countKey, name.count)] {
+        for (key, expected) in [
+            (GGUFSplit.numberKey, name.number - 1), (GGUFSplit.countKey, name.count),
+        ] {
             let value = part.metadata[key]?.integer
             guard value == expected else {
                 throw FormatError(

@@ -124,7 +124,7 @@ package struct GGUFHeader {
 
     /// Turns claims into places, so that no later read of a tensor can fail.
     ///
-    /// - Parameter end: where the tensor entries end, in bytes from the start of the file.
+    /// `end` is where the tensor entries end, in bytes from the start of the file.
     private static func proven(
         _ claims: [GGUFTensorClaim], end: Int, fileByteCount: Int, alignment: Int
     ) throws(FormatError) -> [Place] {

@@ -31,7 +31,8 @@ struct GGUFMetadataReader {
         }
         guard !bytes.isEmpty, let key = String(validating: bytes, as: UTF8.self) else {
             throw FormatError(
-                .malformed, in: reader.subject, at: start, bytes.isEmpty ? "is empty" : "is not UTF-8")
+                .malformed, in: reader.subject, at: start,
+                bytes.isEmpty ? "is empty" : "is not UTF-8")
         }
         return key
     }
@@ -41,7 +42,8 @@ struct GGUFMetadataReader {
         let number = try reader.integer(UInt32.self)
         guard let type = GGUFValueType(rawValue: number) else {
             throw FormatError(
-                .unsupportedVersion, in: reader.subject, at: start, "value type \(number) is not known")
+                .unsupportedVersion, in: reader.subject, at: start,
+                "value type \(number) is not known")
         }
         return type
     }

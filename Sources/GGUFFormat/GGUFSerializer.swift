@@ -6,7 +6,7 @@ struct GGUFSerializer {
 
     /// The start of the file, its pairs and its tensor entries, padded up to the data.
     ///
-    /// - Parameter offsets: where each tensor starts, in bytes from the start of the data section.
+    /// `offsets` tells where each tensor starts, in bytes from the start of the data section.
     static func header(
         metadata: Metadata, tensors: [TensorDescriptor], offsets: [Int], alignment: Int
     ) throws(ModelError) -> [UInt8] {
@@ -19,10 +19,14 @@ struct GGUFSerializer {
             serializer.string(key.utf8)
             serializer.value(value)
         }
-        for (tensor, offset) in zip(tensors, offsets) { try serializer.entry(tensor, offset: offset) }
+        for (tensor, offset) in zip(tensors, offsets) {
+            try serializer.entry(tensor, offset: offset)
+        }
         let rest = serializer.bytes.count % alignment
         // Files that hold a vocabulary alone end with their last key, as llama.cpp's own do.
-        if rest > 0, !tensors.isEmpty { serializer.bytes += [UInt8](repeating: 0, count: alignment - rest) }
+        if rest > 0, !tensors.isEmpty {
+            serializer.bytes += [UInt8](repeating: 0, count: alignment - rest)
+        }
         return serializer.bytes
     }
 

@@ -22,7 +22,8 @@ enum GGUFSplit {
         guard count > 1 else {
             return (metadata[countKey]?.integer ?? 0) > 1 ? withoutKeys(metadata) : metadata
         }
-        guard let count = UInt16(exactly: count), let tensorCount = Int32(exactly: tensorCount) else {
+        guard let count = UInt16(exactly: count), let tensorCount = Int32(exactly: tensorCount)
+        else {
             throw ModelError("GGUF cannot be split into \(count) files")
         }
         var result: Metadata = number == 0 ? withoutKeys(metadata) : [:]

@@ -19,8 +19,7 @@ struct GGUFTensorClaim {
     /// The fewest bytes that an entry takes.
     static let minimumByteCount = 24
 
-    /// Reads one entry.
-    /// - Parameter number: what the tensor is called in errors until its name is known.
+    /// Reads one entry; `number` is what errors call the tensor until its name is known.
     init(_ reader: inout ByteReader, number: Int) throws(FormatError) {
         reader.subject = "tensor \(number)"
         let name = try GGUFTensorClaim.name(&reader)
@@ -47,7 +46,8 @@ struct GGUFTensorClaim {
         guard bytes.count <= GGUF.maximumTensorNameByteCount else {
             throw FormatError(
                 .limitExceeded, in: reader.subject, at: start,
-                "its name has \(bytes.count) bytes, the limit is \(GGUF.maximumTensorNameByteCount)")
+                "its name has \(bytes.count) bytes, the limit is \(GGUF.maximumTensorNameByteCount)"
+            )
         }
         guard let name = String(validating: bytes, as: UTF8.self) else {
             throw FormatError(.malformed, in: reader.subject, at: start, "its name is not UTF-8")
@@ -80,7 +80,8 @@ struct GGUFTensorClaim {
         let start = reader.offset
         let id = try reader.integer(UInt32.self)
         guard let encoding = GGMLType.encoding(of: id) else {
-            let detail = GGMLType.withdrawn[id].map { "(\($0)) was withdrawn from GGML" } ?? "is not known"
+            let detail =
+                GGMLType.withdrawn[id].map { "(\($0)) was withdrawn from GGML" } ?? "is not known"
             throw FormatError(
                 .unsupportedVersion, in: reader.subject, at: start, "type \(id) \(detail)")
         }

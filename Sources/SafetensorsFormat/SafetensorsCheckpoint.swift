@@ -16,6 +16,7 @@ public enum SafetensorsCheckpoint {
     ///
     /// - Parameter path: a folder, a `.safetensors` file, a `.safetensors.index.json`, or a shard
     ///   such as `model-00001-of-00003.safetensors`, which stands for all of them.
+    /// - Returns: the tensors of all shards, each shard's in the order of its file.
     /// - Throws: `FormatError` when a file is damaged or a shard does not hold what the index says,
     ///   `SystemError` when a file cannot be opened.
     public static func open(path: String) throws -> Checkpoint {
@@ -50,7 +51,8 @@ public enum SafetensorsCheckpoint {
         guard names.count == 1 else {
             throw FormatError(
                 .missing, in: "model.safetensors.index.json", at: 0,
-                "the folder holds \(names.count) .safetensors files and no index of them", path: path)
+                "the folder holds \(names.count) .safetensors files and no index of them",
+                path: path)
         }
         return folder + name
     }

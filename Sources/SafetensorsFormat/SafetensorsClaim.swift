@@ -39,7 +39,9 @@ struct SafetensorsClaim {
         }
         guard let offsets = try SafetensorsClaim.naturalNumbers(member("data_offsets")),
             offsets.count == 2
-        else { throw failure(.malformed, "data_offsets must be two integers, none of them negative") }
+        else {
+            throw failure(.malformed, "data_offsets must be two integers, none of them negative")
+        }
         guard
             let descriptor = TensorDescriptor(name: name, shape: shape, encoding: .scalar(type))
         else { throw failure(.limitExceeded, "shape \(shape) is too large") }

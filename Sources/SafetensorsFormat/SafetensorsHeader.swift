@@ -66,7 +66,8 @@ package struct SafetensorsHeader {
         if entry.isNull { return [:] }
         guard let members = entry.object else {
             throw FormatError(
-                .malformed, in: metadataKey, at: locator.offset(of: metadataKey), "must be an object")
+                .malformed, in: metadataKey, at: locator.offset(of: metadataKey),
+                "must be an object")
         }
         var metadata: Metadata = [:]
         for (key, value) in members {
@@ -95,7 +96,8 @@ package struct SafetensorsHeader {
         for claim in ordered {
             let descriptor = claim.descriptor
             guard claim.start == cursor else {
-                let fault = claim.start > cursor ? "leaves a gap after" : "overlaps the tensor before"
+                let fault =
+                    claim.start > cursor ? "leaves a gap after" : "overlaps the tensor before"
                 throw claim.failure(
                     .inconsistent, "data starts at \(claim.start), which \(fault) byte \(cursor)")
             }

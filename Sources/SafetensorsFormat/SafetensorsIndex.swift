@@ -52,7 +52,8 @@ package struct SafetensorsIndex {
     /// Proves that the index and the file agree on which tensors the file holds.
     package func check(_ file: SafetensorsFile, named name: String) throws(FormatError) {
         for tensor in file.tensors where files[tensor.descriptor.name] != name {
-            let expected = files[tensor.descriptor.name]
+            let expected =
+                files[tensor.descriptor.name]
                 .map { "in '\($0.escapedForDisplay)'" } ?? "nowhere"
             throw FormatError(
                 .inconsistent, in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'",

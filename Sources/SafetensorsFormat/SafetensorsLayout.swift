@@ -28,7 +28,8 @@ struct SafetensorsLayout {
             starts[index] = cursor
             let (end, overflow) = cursor.addingReportingOverflow(descriptor.byteCount)
             guard !overflow, end < Int.max / 2 else {
-                throw ModelError("tensor '\(descriptor.name.escapedForDisplay)': the file is too large")
+                throw ModelError(
+                    "tensor '\(descriptor.name.escapedForDisplay)': the file is too large")
             }
             members[descriptor.name] = [
                 "dtype": .string(descriptor.encoding.description),

@@ -2,12 +2,6 @@ import ByteIO
 import OrderedCollections
 import TensorIR
 
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Darwin)
-import Darwin
-#endif
-
 /// Writes a safetensors file, or several with an index, from tensors that arrive in any order.
 ///
 /// The bytes depend on the descriptors, the metadata and the weights alone. Nothing appears under the
@@ -33,7 +27,8 @@ public final class SafetensorsWriter: TensorSink {
     /// - Throws: `ModelError` naming what the format cannot hold, `SystemError` when files cannot be
     ///   created.
     public init(
-        path: String, descriptors: [TensorDescriptor], metadata: Metadata = ["format": .string("pt")],
+        path: String, descriptors: [TensorDescriptor],
+        metadata: Metadata = ["format": .string("pt")],
         maximumShardByteCount: Int? = nil
     ) throws {
         try SafetensorsWriter.check(descriptors)
@@ -79,9 +74,7 @@ public final class SafetensorsWriter: TensorSink {
         try index.file.write(index.text, at: 0)
         try index.file.commit()
         // A single file left from an earlier run would be loaded in place of the index.
-        if let superseded, FileSystem.exists(superseded), unlink(superseded) != 0 {
-            throw SystemError(cannot: "replace", superseded)
-        }
+        if let superseded, FileSystem.exists(superseded) { try FileSystem.remove(superseded) }
     }
 
     private static func check(_ descriptors: [TensorDescriptor]) throws(ModelError) {

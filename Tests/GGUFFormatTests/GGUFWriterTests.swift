@@ -55,7 +55,8 @@ import Testing
         let tensors = try Self.tensors()
         let metadata: Metadata = ["general.alignment": .uint32(UInt32(alignment))]
         try GGUFWriter(
-            path: folder.path("out.gguf"), metadata: metadata, descriptors: tensors.map(\.descriptor)
+            path: folder.path("out.gguf"), metadata: metadata,
+            descriptors: tensors.map(\.descriptor)
         ).writeEverything(tensors)
         let file = try GGUFFile(path: folder.path("out.gguf"))
         #expect(file.alignment == alignment)
@@ -90,7 +91,8 @@ import Testing
         let folder = try TemporaryFolder()
         do {
             let writer = try GGUFWriter(
-                path: folder.path("out.gguf"), metadata: [:], descriptors: Self.tensors().map(\.descriptor))
+                path: folder.path("out.gguf"), metadata: [:],
+                descriptors: Self.tensors().map(\.descriptor))
             #expect(try folder.names().allSatisfy { $0.hasSuffix(".partial") })
             withExtendedLifetime(writer) {}
         }
@@ -98,7 +100,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ([TensorDescriptor(name: "x", shape: [2], encoding: .scalar(.bool))], "'x': GGUF cannot hold BOOL"),
+        (
+            [TensorDescriptor(name: "x", shape: [2], encoding: .scalar(.bool))],
+            "'x': GGUF cannot hold BOOL"
+        ),
         ([TensorDescriptor(name: "x", shape: [2], encoding: .scalar(.f8_e4m3))], "F8_E4M3"),
         ([TensorDescriptor(name: "x", shape: [2], encoding: .scalar(.u32))], "U32"),
         (
@@ -108,7 +113,10 @@ import Testing
                     encoding: .grouped(GroupedAffine(bits: 4, groupSize: 128, offset: .symmetric)))
             ], "INT4"
         ),
-        ([TensorDescriptor(name: "x", shape: [1, 1, 1, 1, 1], encoding: .scalar(.f32))], "5 dimensions"),
+        (
+            [TensorDescriptor(name: "x", shape: [1, 1, 1, 1, 1], encoding: .scalar(.f32))],
+            "5 dimensions"
+        ),
         (
             [
                 TensorDescriptor(
@@ -133,9 +141,12 @@ import Testing
         #expect(try folder.names().isEmpty)
     }
 
-    @Test(arguments: [
-        .uint32(3), .uint32(0), .uint64(32), .string("32"),
-    ] as [MetadataValue]) func refusesAnAlignmentThatReadersWouldRefuse(_ value: MetadataValue) throws {
+    @Test(
+        arguments: [
+            .uint32(3), .uint32(0), .uint64(32), .string("32"),
+        ] as [MetadataValue]) func refusesAnAlignmentThatReadersWouldRefuse(_ value: MetadataValue)
+        throws
+    {
         let folder = try TemporaryFolder()
         #expect(throws: ModelError.self) {
             try GGUFWriter(

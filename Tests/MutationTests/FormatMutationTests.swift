@@ -18,7 +18,8 @@ import Testing
         ((try? Vectors(format: format).valid) ?? []).filter { !FileSystem.isFolder($0.path) }
     }
 
-    @Test(arguments: safetensors) func damagedSafetensorsNeverTrap(_ vector: Vectors.Vector) throws {
+    @Test(arguments: safetensors) func damagedSafetensorsNeverTrap(_ vector: Vectors.Vector) throws
+    {
         try damage(vector) { bytes throws(FormatError) in
             try SafetensorsHeader(bytes).places.map { ($0.offset, $0.descriptor.byteCount) }
         }
@@ -71,7 +72,8 @@ import Testing
         let bytes = try MappedFile.contents(ofFile: vector.path)
         try bytes.withUnsafeBytes { buffer in
             let header = try GGUFHeader(buffer)
-            let end = header.places.last { $0.descriptor.byteCount > 0 }
+            let end =
+                header.places.last { $0.descriptor.byteCount > 0 }
                 .map { $0.offset + $0.descriptor.byteCount } ?? header.byteCount
             for length in 0..<end {
                 _ = #expect(throws: FormatError.self, "cut to \(length)") {

@@ -71,7 +71,8 @@ import Testing
 
     @Test(arguments: [
         (ByteBuilder.safetensors("{}"), true), (Array("GGUF\u{3}\0\0\0{".utf8), false),
-        ([], false), (Array("PK\u{3}\u{4}.......".utf8), false), (ByteBuilder.safetensors(""), false),
+        ([], false), (Array("PK\u{3}\u{4}.......".utf8), false),
+        (ByteBuilder.safetensors(""), false),
     ]) func tellsItsFilesFromOthers(bytes: [UInt8], expected: Bool) {
         #expect(bytes.withUnsafeBytes(SafetensorsFile.looksLike) == expected)
     }

@@ -58,7 +58,8 @@ import Testing
         try SafetensorsWriter(path: folder.path("m"), descriptors: tensors.map(\.descriptor))
             .writeEverything(tensors)
         let bytes = try MappedFile.contents(ofFile: folder.path("m"))
-        let header = #"{"__metadata__":{"format":"pt"},"#
+        let header =
+            #"{"__metadata__":{"format":"pt"},"#
             + #""c":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},"#
             + #""a":{"dtype":"F16","shape":[2],"data_offsets":[4,8]},"#
             + #""b":{"dtype":"F16","shape":[1],"data_offsets":[8,10]}}"#

@@ -36,7 +36,8 @@ public struct Mutator {
     /// A number at the end of its range where a length, a count or an offset may stand.
     private mutating func extreme(_ bytes: [UInt8], at place: Int) -> ([UInt8], String) {
         let numbers: [UInt64] = [
-            0, 1, 31, 1 << 31, 1 << 32 - 1, 1 << 32, 1 << 48, 1 << 61, 1 << 62, 1 << 63 - 1, 1 << 63,
+            0, 1, 31, 1 << 31, 1 << 32 - 1, 1 << 32, 1 << 48, 1 << 61, 1 << 62, 1 << 63 - 1,
+            1 << 63,
             .max - 31, .max,
         ]
         let number = numbers[random(numbers.count)]
@@ -66,5 +67,7 @@ public struct Mutator {
         return (copy, "digits at \(start) replaced by \(number)")
     }
 
-    private mutating func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
+    private mutating func random(_ bound: Int) -> Int {
+        Int.random(in: 0..<bound, using: &generator)
+    }
 }
