@@ -19,7 +19,6 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let orderedCollections = Target.Dependency.product(
     name: "OrderedCollections", package: "swift-collections")
-let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -36,7 +35,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     ],
     targets: [
         // Layer 0
@@ -70,7 +68,7 @@ let package = Package(
         // Layer 5
         library(
             "Conversion",
-            ["Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization", "ProgressReporting", crypto]),
+            ["Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization", "ProgressReporting"]),
         // Layer 6
         library("Detent", ["Conversion", "Evaluation", "Reporting"]),
         // Layer 7
