@@ -105,8 +105,10 @@ public struct Tokenizer: Sendable {
     ///
     /// Ids outside the vocabulary stand for nothing.
     public func decodeBytes(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> [UInt8] {
-        let known = ids.filter { isSpecial.indices.contains(Int($0)) }
-        return model.decode(skipSpecial ? known.filter { !isSpecial[Int($0)] } : known)
+        let kept = Array(ids).filter { id in
+            isSpecial.indices.contains(Int(id)) && !(skipSpecial && isSpecial[Int(id)])
+        }
+        return model.decode(kept)
     }
 
     private func ids(
