@@ -1,7 +1,4 @@
-/// Fields that several encodings share: halves, four-bit codes, fifth bits.
-///
-/// Four-bit codes lie in two halves of a block: byte i holds the code of weight i in its low nibble
-/// and that of weight i + count / 2 in its high nibble.
+/// Fields that several encodings share: halves, words, codes of four and of five bits.
 extension UnsafeRawBufferPointer {
     /// The IEEE 754 half at `offset`, little-endian.
     @inline(__always)
@@ -10,7 +7,7 @@ extension UnsafeRawBufferPointer {
         return Float(Float16(bitPattern: bits))
     }
 
-    /// The 32 fifth bits at `offset`: bit i belongs to weight i.
+    /// The 32 bits at `offset`, little-endian.
     @inline(__always)
     func word(at offset: Int) -> UInt32 {
         UInt32(littleEndian: loadUnaligned(fromByteOffset: offset, as: UInt32.self))
@@ -53,7 +50,8 @@ extension UnsafeBufferPointer<Float> {
     }
 }
 
-/// 32 codes of four bits (in 16 bytes), or of five (a word of fifth bits before them).
+/// 32 codes of four bits: byte i of 16 holds weight i (low nibble) and weight i + 16 (high nibble).
+/// Codes of five bits have a word before them, whose bit i is the fifth bit of weight i.
 extension UnsafeRawBufferPointer {
     @inline(__always)
     func forEachNibble(at offset: Int, _ body: (_ weight: Int, _ code: UInt8) -> Void) {
@@ -80,9 +78,12 @@ extension UnsafeMutableRawBufferPointer {
 
     @inline(__always)
     func storeFiveBits(at offset: Int, _ code: (_ weight: Int) -> UInt8) {
-        storeNibbles(at: offset + 4, code)
         var fifthBits: UInt32 = 0
-        for i in 0..<32 { fifthBits |= UInt32(code(i) >> 4 & 1) << UInt32(i) }
+        for i in 0..<16 {
+            let (low, high) = (code(i), code(i + 16))
+            self[offset + 4 + i] = low & 0x0F | high << 4
+            fifthBits |= UInt32(low >> 4 & 1) << UInt32(i) | UInt32(high >> 4 & 1) << UInt32(i + 16)
+        }
         storeWord(fifthBits, at: offset)
     }
 }

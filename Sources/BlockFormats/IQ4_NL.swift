@@ -63,10 +63,7 @@ package enum IQ4_NL: EncodableBlockFormat {
 
         let scale = block.half(at: 0)
         weightOfCode.withUnsafeBufferPointer { weightOfCode in
-            for i in 0..<16 {
-                weights[i] = scale * weightOfCode[Int(block[2 + i] & 0x0F)]
-                weights[i + 16] = scale * weightOfCode[Int(block[2 + i] >> 4)]
-            }
+            block.forEachNibble(at: 2) { weights[$0] = scale * weightOfCode[Int($1)] }
         }
     }
 }

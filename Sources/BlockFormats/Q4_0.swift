@@ -20,11 +20,7 @@ package enum Q4_0: EncodableBlockFormat {
         let inverseScale = inverse(scale)
 
         block.storeHalf(scale, at: 0)
-        for i in 0..<16 {
-            let low = code(weights[i] * inverseScale + 8.5, maximum: 15)
-            let high = code(weights[i + 16] * inverseScale + 8.5, maximum: 15)
-            block[2 + i] = low | high << 4
-        }
+        block.storeNibbles(at: 2) { code(weights[$0] * inverseScale + 8.5, maximum: 15) }
     }
 
     package static func decode(
@@ -33,9 +29,6 @@ package enum Q4_0: EncodableBlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let scale = block.half(at: 0)
-        for i in 0..<16 {
-            weights[i] = scale * Float(Int32(block[2 + i] & 0x0F) - 8)
-            weights[i + 16] = scale * Float(Int32(block[2 + i] >> 4) - 8)
-        }
+        block.forEachNibble(at: 2) { weights[$0] = scale * Float(Int32($1) - 8) }
     }
 }

@@ -21,10 +21,8 @@ package enum Q4_1: EncodableBlockFormat {
 
         block.storeHalf(scale, at: 0)
         block.storeHalf(minimum, at: 2)
-        for i in 0..<16 {
-            let low = code((weights[i] - minimum) * inverseScale + 0.5, maximum: 15)
-            let high = code((weights[i + 16] - minimum) * inverseScale + 0.5, maximum: 15)
-            block[4 + i] = low | high << 4
+        block.storeNibbles(at: 4) {
+            code((weights[$0] - minimum) * inverseScale + 0.5, maximum: 15)
         }
     }
 
@@ -34,9 +32,6 @@ package enum Q4_1: EncodableBlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let (scale, minimum) = (block.half(at: 0), block.half(at: 2))
-        for i in 0..<16 {
-            weights[i] = scale * Float(block[4 + i] & 0x0F) + minimum
-            weights[i + 16] = scale * Float(block[4 + i] >> 4) + minimum
-        }
+        block.forEachNibble(at: 4) { weights[$0] = scale * Float($1) + minimum }
     }
 }

@@ -20,14 +20,7 @@ package enum Q5_0: EncodableBlockFormat {
         let inverseScale = inverse(scale)
 
         block.storeHalf(scale, at: 0)
-        var fifthBits: UInt32 = 0
-        for i in 0..<16 {
-            let low = code(weights[i] * inverseScale + 16.5, maximum: 31)
-            let high = code(weights[i + 16] * inverseScale + 16.5, maximum: 31)
-            block[6 + i] = low & 0x0F | high << 4
-            fifthBits |= UInt32(low >> 4) << UInt32(i) | UInt32(high >> 4) << UInt32(i + 16)
-        }
-        block.storeWord(fifthBits, at: 2)
+        block.storeFiveBits(at: 2) { code(weights[$0] * inverseScale + 16.5, maximum: 31) }
     }
 
     package static func decode(
@@ -36,12 +29,6 @@ package enum Q5_0: EncodableBlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let scale = block.half(at: 0)
-        let fifthBits = block.word(at: 2)
-        for i in 0..<16 {
-            let low = UInt32(block[6 + i] & 0x0F) | (fifthBits >> UInt32(i) & 1) << 4
-            let high = UInt32(block[6 + i] >> 4) | (fifthBits >> UInt32(i + 16) & 1) << 4
-            weights[i] = scale * Float(Int32(low) - 16)
-            weights[i + 16] = scale * Float(Int32(high) - 16)
-        }
+        block.forEachFiveBits(at: 2) { weights[$0] = scale * Float(Int32($1) - 16) }
     }
 }

@@ -22,14 +22,9 @@ package enum Q5_1: EncodableBlockFormat {
 
         block.storeHalf(scale, at: 0)
         block.storeHalf(minimum, at: 2)
-        var fifthBits: UInt32 = 0
-        for i in 0..<16 {
-            let low = code((weights[i] - minimum) * inverseScale + 0.5, maximum: 31)
-            let high = code((weights[i + 16] - minimum) * inverseScale + 0.5, maximum: 31)
-            block[8 + i] = low & 0x0F | high << 4
-            fifthBits |= UInt32(low >> 4) << UInt32(i) | UInt32(high >> 4) << UInt32(i + 16)
+        block.storeFiveBits(at: 4) {
+            code((weights[$0] - minimum) * inverseScale + 0.5, maximum: 31)
         }
-        block.storeWord(fifthBits, at: 4)
     }
 
     package static func decode(
@@ -38,12 +33,6 @@ package enum Q5_1: EncodableBlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let (scale, minimum) = (block.half(at: 0), block.half(at: 2))
-        let fifthBits = block.word(at: 4)
-        for i in 0..<16 {
-            let low = UInt32(block[8 + i] & 0x0F) | (fifthBits >> UInt32(i) & 1) << 4
-            let high = UInt32(block[8 + i] >> 4) | (fifthBits >> UInt32(i + 16) & 1) << 4
-            weights[i] = scale * Float(low) + minimum
-            weights[i + 16] = scale * Float(high) + minimum
-        }
+        block.forEachFiveBits(at: 4) { weights[$0] = scale * Float($1) + minimum }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 @testable import BlockFormats
 
 /// The vectors that the official packages made.
-enum Vectors {
+enum BlockVectors {
     static func bytes(_ name: String) throws -> [UInt8] {
         let path = "\(Repository.root)/Formats/GGUF/Vectors/blocks/\(name).bin"
         let file = try MappedFile(path: path)

@@ -8,25 +8,27 @@ import Testing
     @Test(arguments: [ScalarType.f16, .bf16]) func scalarsMatchTheBytesThatGGUFPyMade(
         type: ScalarType
     ) throws {
-        let weights = try Vectors.floats("weights")
-        let expected = try Vectors.bytes("\(type.rawValue).encoded")
+        let weights = try BlockVectors.floats("weights")
+        let expected = try BlockVectors.bytes("\(type.rawValue).encoded")
         #expect(try encode(weights, .scalar(type)) == expected)
         let decoded = try decode(expected, .scalar(type), columns: weights.count)
-        #expect(decoded.bitPatterns == (try Vectors.floats("\(type.rawValue).decoded").bitPatterns))
+        #expect(
+            decoded.bitPatterns == (try BlockVectors.floats("\(type.rawValue).decoded").bitPatterns)
+        )
     }
 
     @Test(arguments: encodableBlocks) func encodersMatchTheReferenceEncoders(
         type: BlockEncoding
     ) throws {
-        let weights = try Vectors.floats("weights")
-        #expect(try encode(weights, .block(type)) == Vectors.bytes("\(type.rawValue).encoded"))
+        let weights = try BlockVectors.floats("weights")
+        #expect(try encode(weights, .block(type)) == BlockVectors.bytes("\(type.rawValue).encoded"))
     }
 
     @Test(arguments: decodableBlocks) func decodersMatchGGUFPyInEveryBit(
         type: BlockEncoding
     ) throws {
-        let bytes = try Vectors.bytes("\(type.rawValue).encoded")
-        let expected = try Vectors.floats("\(type.rawValue).decoded")
+        let bytes = try BlockVectors.bytes("\(type.rawValue).encoded")
+        let expected = try BlockVectors.floats("\(type.rawValue).decoded")
         let decoded = try decode(bytes, .block(type), columns: expected.count)
         #expect(decoded.bitPatterns == expected.bitPatterns)
     }
