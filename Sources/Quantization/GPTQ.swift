@@ -2,17 +2,17 @@ import BlockFormats
 import Kernels
 import TensorIR
 
-/// GPTQ for the weights of one linear layer (Frantar et al. 2022, algorithm 1), directly on the grid
-/// that the file will hold.
+/// GPTQ for the weights of one linear layer (Frantar et al. 2022, algorithm 1), directly on the
+/// grid that the file will hold.
 ///
-/// Columns are rounded one after the other. What rounding one column costs is made up for by moving the
-/// columns still to come, as far as the calibration inputs say that they can stand in for it. `U`, the
-/// upper Cholesky factor of the damped inverse Hessian, holds those rates.
+/// Columns are rounded one after the other. What rounding one column costs is made up for by moving
+/// the columns still to come, as far as the calibration inputs say that they can stand in for it.
+/// `U`, the upper Cholesky factor of the damped inverse Hessian, holds those rates.
 ///
 /// Two improvements follow, each judged row by row under the full Hessian and kept only where it
-/// helps. *Refitting*: with the codes known, the scales of all blocks of a row are the solution of a
-/// linear least squares problem. *Descent*: with everything else fixed, the best code of one weight is
-/// known in closed form; all codes take turns.
+/// helps. *Refitting*: with the codes known, the scales of all blocks of a row are the solution of
+/// a linear least squares problem. *Descent*: with everything else fixed, the best code of one
+/// weight is known in closed form; all codes take turns.
 package struct GPTQ: Sendable {
     /// Columns corrected one at a time before the rest catch up in one product. Speed only.
     package var batchSize = 64
@@ -20,15 +20,17 @@ package struct GPTQ: Sendable {
     package var refits = 1
     /// Passes of descent over all codes, after each refit.
     package var descentPasses = 2
-    /// Whether descent adjusts the scale and minimum of a block each time it has passed over its codes.
+    /// Whether descent adjusts the scale and minimum of a block each time it has passed over its
+    /// codes.
     package var descentMovesScales = true
 
     package init() {}
 
     /// Rounds a matrix.
     ///
-    /// Rows do not influence each other: matrices with the same inputs and the same grid may be given as
-    /// one. Without a factor of the Hessian the weights are rounded to nearest, and the report says why.
+    /// Rows do not influence each other: matrices with the same inputs and the same grid may be
+    /// given as one. Without a factor of the Hessian the weights are rounded to nearest, and the
+    /// report says why.
     ///
     /// - Parameters:
     ///   - weights: (rows, columns).

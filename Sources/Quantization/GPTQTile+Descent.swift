@@ -1,13 +1,15 @@
 import Kernels
 
 extension GPTQTile {
-    /// One pass of coordinate descent: each code in turn becomes the best one, all others being fixed.
+    /// One pass of coordinate descent: each code in turn becomes the best one, all others being
+    /// fixed.
     ///
-    /// With g = H·(target − tile), the error as a function of one weight is smallest at
-    /// weight + g / H[column, column]; the nearest level to that is the best code. `gradient` follows
-    /// every change, within a batch of columns at once, outside of it in one product.
+    /// With g = H·(target − tile), the error as a function of one weight is smallest at weight + g
+    /// / H[column, column]; the nearest level to that is the best code. `gradient` follows every
+    /// change, within a batch of columns at once, outside of it in one product.
     func descend(batchSize: Int, movingScales: Bool) {
-        // Scales move where a batch has whole blocks; those of very long blocks are left to the refit.
+        // Scales move where a batch has whole blocks; those of very long blocks are left to the
+        // refit.
         let movingScales = movingScales && groupSize <= 256
         let batchSize = min(movingScales ? wholeGroups(batchSize) : max(1, batchSize), columns)
         let changes = Matrix(rows: batchSize, columns: Tile.lanes)

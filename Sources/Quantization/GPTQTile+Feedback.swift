@@ -3,8 +3,8 @@ import Kernels
 extension GPTQTile {
     /// Rounds all columns in the Hessian's order, with error feedback.
     ///
-    /// - Parameter nearest: whose scales are used where they have to be known beforehand: in any order
-    ///   other than the natural one, in which a block's columns do not follow each other.
+    /// - Parameter nearest: whose scales are used where they have to be known beforehand: in any
+    ///   order other than the natural one, in which a block's columns do not follow each other.
     func feedBack(startingFrom nearest: GridTile, factor: Matrix, batchSize: Int) {
         let order = hessian.order
         let isNatural = order.elementsEqual(0..<columns)
@@ -16,8 +16,8 @@ extension GPTQTile {
                 _ = mine.elements.update(fromContentsOf: theirs.elements)
             }
         }
-        // In the natural order a block is fitted when it is reached: none of its columns may then miss a
-        // batch's correction.
+        // In the natural order a block is fitted when it is reached: none of its columns may then
+        // miss a batch's correction.
         let batchSize = min(isNatural ? wholeGroups(batchSize) : max(1, batchSize), columns)
 
         // The weights still to be rounded, corrected for those that are: (columns in order, lanes).

@@ -1,9 +1,9 @@
 import Kernels
 
 extension GPTQTile {
-    /// Replaces the scales of all blocks of each row by those that minimize the row's error together,
-    /// given its codes; kept in the rows where that, after rounding to what the file can hold, is an
-    /// improvement.
+    /// Replaces the scales of all blocks of each row by those that minimize the row's error
+    /// together, given its codes; kept in the rows where that, after rounding to what the file can
+    /// hold, is an improvement.
     ///
     /// With l the levels, cut into blocks b, the moves s of the scales solve A·s = r, where
     /// A[b, c] = l_bᵀ·H[b, c]·l_c and r[b] = l_bᵀ·g_b. One system per lane, all solved at once.
@@ -92,7 +92,8 @@ final class LaneSystems {
 
     /// Solves all systems by A = L·Lᵀ, in place.
     ///
-    /// Where a pivot is lost to rounding, as for a block whose codes are all 0, its unknown becomes 0.
+    /// Where a pivot is lost to rounding, as for a block whose codes are all 0, its unknown becomes
+    /// 0.
     func solve() {
         for row in 0..<order {
             let right = right(row)

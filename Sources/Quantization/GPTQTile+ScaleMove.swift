@@ -45,7 +45,8 @@ extension GPTQTile {
             }
         }
         for column in members {
-            let (change, level) = (changes.lanes(column - batch.lowerBound), tile.levels.lanes(column))
+            let change = changes.lanes(column - batch.lowerBound)
+            let level = tile.levels.lanes(column)
             for lane in 0..<Tile.lanes {
                 change[lane] += scaleMove[lane] * level[lane] + minimumMove[lane]
             }
@@ -76,8 +77,8 @@ private struct BlockError {
         }
     }
 
-    /// The best scale and minimum that a file can hold, as far as they are known in closed form; the
-    /// present ones where nothing improves on them.
+    /// The best scale and minimum that a file can hold, as far as they are known in closed form;
+    /// the present ones where nothing improves on them.
     func improve(
         _ stored: (scale: Float, minimum: Float), lane: Int, grid: LevelGrid
     ) -> (scale: Float, minimum: Float) {
@@ -99,8 +100,8 @@ private struct BlockError {
         if determinant > 1e-4 * ll * oo {
             offer((oo * lg - lo * og) / determinant, (ll * og - lo * lg) / determinant)
         }
-        // Where the minimum is stored as a whole number of scales, it rarely moves as asked. Then the
-        // scale alone may move, and the minimum in proportion.
+        // Where the minimum is stored as a whole number of scales, it rarely moves as asked. Then
+        // the scale alone may move, and the minimum in proportion.
         if stored.scale != 0 {
             let ratio = stored.minimum / stored.scale
             let square = ll + ratio * (2 * lo + ratio * oo)

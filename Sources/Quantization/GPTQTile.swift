@@ -43,8 +43,8 @@ final class GPTQTile {
 
         feedBack(startingFrom: nearest, factor: factor, batchSize: method.batchSize)
         let errors = measure(tile)
-        // Feedback follows one order of columns and looks ahead by proxy only: now and then a row ends
-        // up worse than where plain rounding had it.
+        // Feedback follows one order of columns and looks ahead by proxy only: now and then a row
+        // ends up worse than where plain rounding had it.
         let worse = Matrix(rows: 1, columns: Tile.lanes)
         for lane in 0..<Tile.lanes where nearestErrors[lane] < errors[lane] {
             worse[0, lane] = 1
@@ -63,8 +63,8 @@ final class GPTQTile {
         return entry
     }
 
-    /// Brings `residual` and `gradient` up to `tile`, and returns each lane's error under the damped
-    /// Hessian.
+    /// Brings `residual` and `gradient` up to `tile`, and returns each lane's error under the
+    /// damped Hessian.
     func measure(_ tile: GridTile) -> [Double] {
         tile.residual(of: target, into: residual)
         multiplyByHessian(residual, into: gradient)
@@ -92,8 +92,8 @@ final class GPTQTile {
         return sums
     }
 
-    /// Sums errors of lanes and takes out what is not from the calibration text: the damping, and the
-    /// ones on the diagonal of dead columns.
+    /// Sums errors of lanes and takes out what is not from the calibration text: the damping, and
+    /// the ones on the diagonal of dead columns.
     private func undamped(_ errors: [Double], of x: Matrix) -> Double {
         var squares = 0.0
         for column in 0..<columns {

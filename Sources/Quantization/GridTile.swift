@@ -3,8 +3,8 @@ import Kernels
 
 /// A tile's weights on the grid: a level for each, and each block's scale and minimum.
 ///
-/// A weight is `scale · level + minimum`. Scales and minimums are always the rounded numbers that the
-/// file will hold, so whatever is computed here is what a reader of the file computes.
+/// A weight is `scale · level + minimum`. Scales and minimums are always the rounded numbers that
+/// the file will hold, so whatever is computed here is what a reader of the file computes.
 final class GridTile {
     let columns: Int
     let groupSize: Int

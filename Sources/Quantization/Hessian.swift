@@ -2,8 +2,9 @@ import Kernels
 
 /// The order in which GPTQ rounds the columns of a layer.
 public enum ColumnOrder: String, Sendable, Hashable, CaseIterable {
-    /// Columns whose inputs are large come first, while there are still many others to make up for them
-    /// (`desc_act`). Blocks stay where they are; their scales are chosen before the first column.
+    /// Columns whose inputs are large come first, while there are still many others to make up for
+    /// them (`desc_act`). Blocks stay where they are; their scales are chosen before the first
+    /// column.
     case activation
     /// From left to right. The scale of a block is chosen when it is reached, on corrected weights.
     case natural
@@ -11,11 +12,13 @@ public enum ColumnOrder: String, Sendable, Hashable, CaseIterable {
 
 /// What a layer's inputs say about which errors in its weights matter, ready for use.
 ///
-/// The Hessian of a layer's squared output error is H = Σ w·x·xᵀ / Σ 1 over calibration tokens with inputs
-/// x and weights w. Layers with the same inputs share one. Making it ready costs a factorization.
+/// The Hessian of a layer's squared output error is H = Σ w·x·xᵀ / Σ 1 over calibration tokens with
+/// inputs x and weights w. Layers with the same inputs share one. Making it ready costs a
+/// factorization.
 package final class Hessian: Sendable {
     package let columns: Int
-    /// H with `damping` on its diagonal, and one on the diagonal of dead columns: (columns, columns).
+    /// H with `damping` on its diagonal, and one on the diagonal of dead columns: (columns,
+    /// columns).
     let damped: Matrix
     /// What was added to each diagonal element.
     let damping: Float
@@ -34,8 +37,8 @@ package final class Hessian: Sendable {
 
     /// Takes in a Hessian; `hessian` itself is left alone.
     ///
-    /// When the damped matrix cannot be factored, the damping is raised tenfold until it can, at most to
-    /// `largestDampingFraction`. After that there is no factor, and `fallback` says so.
+    /// When the damped matrix cannot be factored, the damping is raised tenfold until it can, at
+    /// most to `largestDampingFraction`. After that there is no factor, and `fallback` says so.
     ///
     /// - Parameters:
     ///   - hessian: symmetric, (columns, columns).
@@ -70,7 +73,8 @@ package final class Hessian: Sendable {
             (self.order, factor, fallback) = (Array(0..<columns), nil, .noActivations)
             return
         }
-        self.order = order == .natural
+        self.order =
+            order == .natural
             ? Array(0..<columns)
             : diagonal.indices.sorted { (diagonal[$1], $0) < (diagonal[$0], $1) }
 
@@ -93,16 +97,16 @@ package final class Hessian: Sendable {
 
     /// Uᵀ for (P·(H + damping)·Pᵀ)⁻¹ = Uᵀ·U, or nil where there is no such U.
     ///
-    /// With the order reversed, H = Fᵀ·F for an upper F, so in the right order H = M·Mᵀ for the upper
-    /// M = J·Fᵀ·J, where J reverses. Then H⁻¹ = M⁻ᵀ·M⁻¹, so U = M⁻¹ and Uᵀ = J·F⁻¹·J: the elements of
-    /// F⁻¹ backwards. Half the work of inverting H and factoring the inverse, and no loss of precision
-    /// on the way.
+    /// With the order reversed, H = Fᵀ·F for an upper F, so in the right order H = M·Mᵀ for the
+    /// upper M = J·Fᵀ·J, where J reverses. Then H⁻¹ = M⁻ᵀ·M⁻¹, so U = M⁻¹ and Uᵀ = J·F⁻¹·J: the
+    /// elements of F⁻¹ backwards. Half the work of inverting H and factoring the inverse, and no
+    /// loss of precision on the way.
     private static func factor(_ hessian: Matrix, damping: Float, order: [Int]) -> Matrix? {
         let columns = order.count
         let reversed = DoubleMatrix(order: columns)
         for (row, source) in order.reversed().enumerated() {
-            let (from, to) = (hessian.row(source), reversed.elements.baseAddress.map { $0 + row * columns })
-            guard let to else { break }
+            guard let start = reversed.elements.baseAddress else { break }
+            let (from, to) = (hessian.row(source), start + row * columns)
             for (column, sourceColumn) in order.reversed().enumerated() {
                 to[column] = Double(from[sourceColumn])
             }

@@ -47,15 +47,16 @@ extension ImportanceMatrix {
                 tensor.descriptor.rows == counts.count, sums.count % counts.count == 0
             else {
                 throw FormatError(
-                    .inconsistent, in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'", at: 0,
+                    .inconsistent, in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'",
+                    at: 0,
                     "has no '\(Key.counts)' of the same number of matrices", path: checkpoint.path)
             }
             entries[name] = Entry(sumsOfSquares: sums, counts: counts)
         }
     }
 
-    /// The numbers of an F32 tensor, none of which may be negative, infinite or undefined: they are sums
-    /// of squares, and counts.
+    /// The numbers of an F32 tensor, none of which may be negative, infinite or undefined: they are
+    /// sums of squares, and counts.
     private static func floats(of tensor: any TensorSource, path: String) throws -> [Float] {
         let subject = "tensor '\(tensor.descriptor.name.escapedForDisplay)'"
         guard tensor.descriptor.encoding == .scalar(.f32) else {
@@ -73,7 +74,8 @@ extension ImportanceMatrix {
         }
         guard values.allSatisfy({ $0 >= 0 && $0.isFinite }) else {
             throw FormatError(
-                .inconsistent, in: subject, at: 0, "has a negative or undefined element", path: path)
+                .inconsistent, in: subject, at: 0, "has a negative or undefined element", path: path
+            )
         }
         return values
     }
@@ -94,7 +96,8 @@ extension ImportanceMatrix {
         return Checkpoint(path: path, dialect: .gguf, metadata: metadata, tensors: tensors)
     }
 
-    private static func tensor(_ name: String, _ shape: [Int], _ values: [Float]) -> BufferedTensor {
+    private static func tensor(_ name: String, _ shape: [Int], _ values: [Float]) -> BufferedTensor
+    {
         guard let descriptor = TensorDescriptor(name: name, shape: shape, encoding: .scalar(.f32))
         else { preconditionFailure("an array's size is known") }
         let bytes = values.flatMap { value in

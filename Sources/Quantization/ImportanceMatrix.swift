@@ -1,13 +1,13 @@
 /// How strongly the inputs of linear layers vary on a text: for each column of a weight matrix, the
 /// mean square of the number that it multiplies.
 ///
-/// That is the diagonal of the layer's Hessian, and what an error in the column counts when weights are
-/// rounded to nearest. The file form is llama.cpp's (`ImportanceMatrix+GGUF`).
+/// That is the diagonal of the layer's Hessian, and what an error in the column counts when weights
+/// are rounded to nearest. The file form is llama.cpp's (`ImportanceMatrix+GGUF`).
 public struct ImportanceMatrix: Sendable, Hashable {
     /// The statistics of one tensor.
     public struct Entry: Sendable, Hashable {
-        /// Σ x² over tokens, for each column; one run of columns after the other where the tensor holds
-        /// several matrices (experts).
+        /// Σ x² over tokens, for each column; one run of columns after the other where the tensor
+        /// holds several matrices (experts).
         public var sumsOfSquares: [Float]
         /// Tokens that went into the sums, for each matrix.
         public var counts: [Float]
@@ -21,8 +21,8 @@ public struct ImportanceMatrix: Sendable, Hashable {
         /// Columns of each matrix.
         public var columns: Int { sumsOfSquares.count / counts.count }
 
-        /// The mean square of each column's input. A matrix that no token reached has ones: nothing is
-        /// known of it, so all its columns count alike.
+        /// The mean square of each column's input. A matrix that no token reached has ones: nothing
+        /// is known of it, so all its columns count alike.
         public func means(ofMatrix matrix: Int = 0) -> [Float] {
             let count = counts[matrix]
             let sums = sumsOfSquares[matrix * columns..<(matrix + 1) * columns]

@@ -2,12 +2,13 @@ import BlockFormats
 
 /// Rounds a number in each lane to the nearest level of a grid.
 ///
-/// Levels are kept as the `Float`s that they multiply a scale as, for codebooks too; codes are made of
-/// them only when a block is packed.
+/// Levels are kept as the `Float`s that they multiply a scale as, for codebooks too; codes are made
+/// of them only when a block is packed.
 struct LevelRounding: Sendable {
     private let lowest: Float
     private let highest: Float
-    /// The midpoints between a codebook's levels, each with the step across it; empty for a uniform grid.
+    /// The midpoints between a codebook's levels, each with the step across it; empty for a uniform
+    /// grid.
     private let steps: [(midpoint: Float, height: Float)]
 
     init(_ levels: LevelGrid.Levels) {
@@ -27,8 +28,8 @@ struct LevelRounding: Sendable {
 
     var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
 
-    /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level of a
-    /// uniform grid and to the lower one of a codebook; NaN to the lowest.
+    /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level
+    /// of a uniform grid and to the lower one of a codebook; NaN to the lowest.
     @inline(__always)
     func round(
         _ values: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
@@ -37,8 +38,9 @@ struct LevelRounding: Sendable {
         if steps.isEmpty {
             let (lowest, highest) = (lowest, highest)
             for lane in 0..<Tile.lanes {
-                // Clamped first, so that the sum below stays where its last place counts 1: `rounded()` is
-                // a library call on processors without SSE4.1, and the package asks for none.
+                // Clamped first, so that the sum below stays where its last place counts 1:
+                // `rounded()` is a library call on processors without SSE4.1, and the package asks
+                // for none.
                 let steps = (values[lane] - minimums[lane]) * inverseScales[lane]
                 let above = steps > lowest ? steps : lowest
                 let inside = above < highest ? above : highest

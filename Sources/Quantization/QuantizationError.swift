@@ -1,7 +1,7 @@
 /// Why weights could not be put on a grid.
 ///
-/// Says what is wrong and where in the matrix. The tensor's name is the caller's to add: a pass sees
-/// numbers only.
+/// Says what is wrong and where in the matrix. The tensor's name is the caller's to add: a pass
+/// sees numbers only.
 @nonexhaustive
 public enum QuantizationError: Error, Sendable, Hashable {
     /// A weight is infinite or not a number.

@@ -22,8 +22,8 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
 
 /// What putting a matrix on a grid did to it.
 public struct QuantizationReport: Sendable, Hashable {
-    /// Σ e·H·eᵀ / Σ w·H·wᵀ over the rows w of the matrix with errors e: the part of the layer's squared
-    /// output that is wrong on the calibration text. 0 where the output is zero.
+    /// Σ e·H·eᵀ / Σ w·H·wᵀ over the rows w of the matrix with errors e: the part of the layer's
+    /// squared output that is wrong on the calibration text. 0 where the output is zero.
     ///
     /// Without a Hessian, its place is taken by the columns' weights, or by ones.
     public var relativeError: Double

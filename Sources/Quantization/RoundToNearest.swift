@@ -2,7 +2,8 @@ import BlockFormats
 import Kernels
 import TensorIR
 
-/// Rounds each weight to the nearest level, after a search for the scales at which that costs least.
+/// Rounds each weight to the nearest level, after a search for the scales at which that costs
+/// least.
 package struct RoundToNearest: Sendable {
     /// What an error in a weight counts, given that its column counts w.
     package enum Weighting: Sendable {
@@ -20,8 +21,8 @@ package struct RoundToNearest: Sendable {
     ///
     /// - Parameters:
     ///   - weights: (rows, columns).
-    ///   - importance: what an error in each column counts, not negative, as an importance matrix says;
-    ///     nil for all alike.
+    ///   - importance: what an error in each column counts, not negative, as an importance matrix
+    ///     says; nil for all alike.
     package func quantize(
         _ weights: Matrix, to encoding: Encoding, importance: [Float]? = nil, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {

@@ -5,10 +5,11 @@ typealias Lanes = UnsafeMutablePointer<Float>
 
 /// A few rows of a weight matrix, turned: (columns, lanes), one lane per row.
 ///
-/// Everything that a pass does to one row it does to all rows alike, in the same order of columns. With
-/// the weights of a column side by side, each step is a loop over lanes that the compiler turns into
-/// vector instructions. A tile has the same number of lanes whatever the thread count, so threads
-/// cannot change a result; the lanes that the last tile of a matrix has too many hold zeros.
+/// Everything that a pass does to one row it does to all rows alike, in the same order of columns.
+/// With the weights of a column side by side, each step is a loop over lanes that the compiler
+/// turns into vector instructions. A tile has the same number of lanes whatever the thread count,
+/// so threads cannot change a result; the lanes that the last tile of a matrix has too many hold
+/// zeros.
 enum Tile {
     static let lanes = 64
 

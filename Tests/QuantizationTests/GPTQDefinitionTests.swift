@@ -6,9 +6,9 @@ import Testing
 
 @testable import Quantization
 
-/// GPTQ against its definition: no batches, no Cholesky factor, one row and one column at a time, in
-/// double precision. After each column the inverse Hessian of the columns that are left is found by
-/// one step of Gaussian elimination (Frantar et al. 2022, equations 2 and 3).
+/// GPTQ against its definition: no batches, no Cholesky factor, one row and one column at a time,
+/// in double precision. After each column the inverse Hessian of the columns that are left is found
+/// by one step of Gaussian elimination (Frantar et al. 2022, equations 2 and 3).
 @Suite struct GPTQDefinitionTests {
     @Test(arguments: [Encoding.block(.q4_0), .block(.q5_1), .block(.iq4_nl)], ColumnOrder.allCases)
     func choosesTheCodesOfTheDefinition(encoding: Encoding, order: ColumnOrder) throws {
@@ -36,7 +36,8 @@ import Testing
                 Array(layer.weights.row(row)), hessian: hessian, order: hessian.order,
                 points: points)
             if Array(result.decoded.row(row)) == expected { continue }
-            // Where feedback ends up worse than plain rounding, plain rounding is kept, scales and all.
+            // Where feedback ends up worse than plain rounding, plain rounding is kept, scales and
+            // all.
             keptRows += 1
             #expect(Array(result.decoded.row(row)) == Array(nearest.decoded.row(row)))
         }

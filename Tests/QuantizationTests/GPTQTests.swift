@@ -77,8 +77,8 @@ import Testing
         }
     }
 
-    /// Sums of products are grouped otherwise, so a weight that lies between two levels may fall to the
-    /// other side, and others follow it; nothing else may change.
+    /// Sums of products are grouped otherwise, so a weight that lies between two levels may fall to
+    /// the other side, and others follow it; nothing else may change.
     @Test(arguments: [1, 7, 32, 96, 1000], ColumnOrder.allCases)
     func batchSizeChangesSpeedNotResult(batchSize: Int, order: ColumnOrder) throws {
         let layer = Layer()
@@ -94,7 +94,8 @@ import Testing
         #expect(abs(usual.report.relativeError / other.report.relativeError - 1) < 0.01)
     }
 
-    @Test(arguments: encodings) func refitAndDescentNeverRaiseARowsError(encoding: Encoding) throws {
+    @Test(arguments: encodings) func refitAndDescentNeverRaiseARowsError(encoding: Encoding) throws
+    {
         let layer = Layer()
         let hessian = Hessian(layer.hessian)
         var previous: [Double]?
@@ -112,8 +113,9 @@ import Testing
         }
     }
 
-    /// Where scales are halves. Others have so many neighbours that sums of `Float` cannot tell them
-    /// apart; and the reference encoder of IQ4_NL may scale a block such that its codes fit another.
+    /// Where scales are halves. Others have so many neighbours that sums of `Float` cannot tell
+    /// them apart; and the reference encoder of IQ4_NL may scale a block such that its codes fit
+    /// another.
     @Test(arguments: [
         Encoding.block(.q4_0), .block(.q5_0), .block(.q8_0), .block(.q4_1), .block(.q5_1),
         grouped[0], grouped[2],
@@ -134,7 +136,9 @@ import Testing
     @Test func columnsWithoutInputBecomeZero() throws {
         let layer = Layer()
         for dead in [3, 40] {
-            for other in 0..<96 { (layer.hessian[dead, other], layer.hessian[other, dead]) = (0, 0) }
+            for other in 0..<96 {
+                (layer.hessian[dead, other], layer.hessian[other, dead]) = (0, 0)
+            }
         }
         let hessian = Hessian(layer.hessian)
         let result = try GPTQ().quantize(

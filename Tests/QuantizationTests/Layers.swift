@@ -29,7 +29,8 @@ struct Layer {
         }
         hessian = Matrix(rows: columns, columns: columns)
         inputs.withUnsafeBufferPointer {
-            accumulateGram(of: $0, factors: [Float](repeating: 1, count: tokens), into: hessian,
+            accumulateGram(
+                of: $0, factors: [Float](repeating: 1, count: tokens), into: hessian,
                 workers: oneWorker)
         }
         mirrorGram(hessian)

@@ -7,7 +7,8 @@ import Testing
 @testable import Quantization
 
 @Suite struct ScaleSearchTests {
-    /// A search over 40,000 scales from a fraction to twice the range, against the few that are tried.
+    /// A search over 40,000 scales from a fraction to twice the range, against the few that are
+    /// tried.
     @Test(arguments: [Encoding.block(.q4_0), .block(.q5_0), .block(.iq4_nl), grouped[1]])
     func findsNearlyWhatAnExhaustiveSearchFinds(encoding: Encoding) throws {
         let grid = try #require(LevelGrid(encoding))
@@ -35,10 +36,11 @@ import Testing
             let extreme = (0..<count).map { block[$0, lane].magnitude }.max() ?? 0
             let unit = extreme / (levels.map(\.magnitude).max() ?? 1)
             found += error(lane, scale: fitted[0, lane])
-            best += (1...500).flatMap { step in
-                let scale = unit * (0.5 + Float(step) / 250)
-                return [error(lane, scale: scale), error(lane, scale: -scale)]
-            }.min() ?? 0
+            best +=
+                (1...500).flatMap { step in
+                    let scale = unit * (0.5 + Float(step) / 250)
+                    return [error(lane, scale: scale), error(lane, scale: -scale)]
+                }.min() ?? 0
         }
         #expect(found <= best * 1.03, "found \(found), exhaustive \(best)")
     }
