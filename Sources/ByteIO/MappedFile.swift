@@ -12,6 +12,7 @@ import Darwin
 public final class MappedFile: @unchecked Sendable {
     // Unchecked: the bytes are read-only and the pointer never changes after `init`.
     public let path: String
+    /// Valid while this object lives; whoever keeps the pointer keeps the object.
     public let bytes: UnsafeRawBufferPointer
 
     /// - Throws: `SystemError` naming the path when the file cannot be opened or mapped.
@@ -44,9 +45,19 @@ public final class MappedFile: @unchecked Sendable {
         }
     }
 
+    /// Lends the bytes to `body`, and keeps the mapping until it returns.
+    ///
+    /// `bytes` alone does not: a file that nobody uses any more may be unmapped while they are read.
+    public func withBytes<Result, Failure: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { withExtendedLifetime(self) {} }
+        return try body(bytes)
+    }
+
     /// The whole file as an array, for small documents such as `config.json`.
     public static func contents(ofFile path: String) throws(SystemError) -> [UInt8] {
         let file = try MappedFile(path: path)
-        return [UInt8](file.bytes)
+        return file.withBytes { [UInt8]($0) }
     }
 }
