@@ -1,0 +1,138 @@
+import Kernels
+import ProgressReporting
+
+/// Scores a model on the windows of a text, beside its reference where there is one.
+///
+/// Both models see a few windows, then their logits are compared a tile of positions at a time, so
+/// memory grows neither with the text nor with its length times the vocabulary. Scores are kept for each
+/// token and added up at the end, in the text's order: the figures are the same for any number of threads.
+package struct Evaluator {
+    private let model: any LogitSource
+    private let reference: (any LogitSource)?
+    private let workers: Workers
+    /// Tokens that go through the models together, at least one window.
+    var tokensPerBatch = 2048
+    /// Logits of one model that are held at a time; 2²⁴ are 64 MiB.
+    var logitsPerTile = 1 << 24
+
+    package static let phase = Phase("Evaluating", unit: "windows")
+
+    /// - Throws: `EvaluationError` when the vocabularies differ in size.
+    package init(
+        model: any LogitSource, reference: (any LogitSource)? = nil, workers: Workers
+    ) throws(EvaluationError) {
+        if let reference, reference.vocabularySize != model.vocabularySize {
+            throw EvaluationError.vocabulariesDiffer(
+                model: model.vocabularySize, reference: reference.vocabularySize)
+        }
+        (self.model, self.reference, self.workers) = (model, reference, workers)
+    }
+
+    /// - Parameter windows: at least one; `Convention.windows` makes them.
+    /// - Throws: `EvaluationError` for logits that are not finite, and what the models throw.
+    package func evaluate(
+        _ windows: [EvaluationWindow], convention: Convention,
+        progress: some ProgressSink = SilentProgress()
+    ) throws -> EvaluationResult {
+        var scores: [TokenScore] = []
+        try progress.phase(Evaluator.phase, total: windows.count) {
+            var start = 0
+            while start < windows.count {
+                let batch = windows[start..<batchEnd(in: windows, from: start)]
+                try scores += score(batch)
+                progress.advance(Evaluator.phase, by: batch.count)
+                start = batch.endIndex
+            }
+        }
+        return EvaluationResult(
+            scores, convention: convention, windowCount: windows.count,
+            hasReference: reference != nil)
+    }
+
+    /// Where the run of windows ends that have the length of the first and fit in a batch.
+    private func batchEnd(in windows: [EvaluationWindow], from start: Int) -> Int {
+        let length = windows[start].ids.count
+        let end = min(windows.count, start + max(1, tokensPerBatch / length))
+        return windows[start..<end].firstIndex { $0.ids.count != length } ?? end
+    }
+
+    private func score(_ batch: ArraySlice<EvaluationWindow>) throws -> [TokenScore] {
+        let sequences = batch.map(\.ids)
+        let hidden = try model.hiddenStates(of: sequences)
+        let referenceHidden = try reference?.hiddenStates(of: sequences)
+        let targets = batch.enumerated().flatMap { index, window in
+            window.scored.map {
+                Target(
+                    row: index * window.ids.count + $0, id: Int(window.ids[$0 + 1]),
+                    window: batch.startIndex + index, position: $0)
+            }
+        }
+        let tile = min(targets.count, max(1, logitsPerTile / model.vocabularySize))
+        let logits = Matrix(rows: tile, columns: model.vocabularySize)
+        let referenceLogits = reference.map { Matrix(rows: tile, columns: $0.vocabularySize) }
+
+        var scores: [TokenScore] = []
+        for start in stride(from: 0, to: targets.count, by: tile) {
+            let targets = Array(targets[start..<min(start + tile, targets.count)])
+            let rows = targets.map(\.row)
+            try model.logits(of: hidden, rows: rows, into: logits.rows(0..<rows.count))
+            if let reference, let referenceHidden, let referenceLogits {
+                try reference.logits(
+                    of: referenceHidden, rows: rows, into: referenceLogits.rows(0..<rows.count))
+            }
+            try scores += score(targets, logits, referenceLogits)
+        }
+        return scores
+    }
+
+    /// - Parameter logits: one row per target, in the targets' order.
+    private func score(
+        _ targets: [Target], _ logits: Matrix, _ referenceLogits: Matrix?
+    ) throws(EvaluationError) -> [TokenScore] {
+        let scores = UnsafeMutableBufferPointer<TokenScore>.allocate(capacity: targets.count)
+        scores.initialize(repeating: TokenScore(negativeLogLikelihood: 0))
+        defer { scores.deallocate() }
+        nonisolated(unsafe) let destination = scores  // each item writes its own element
+        try workers.forEach(targets.count) { index throws(EvaluationError) in
+            let row = UnsafeBufferPointer(logits.row(index))
+            let score = TokenScore(
+                of: targets[index].id, logits: row,
+                reference: referenceLogits.map { UnsafeBufferPointer($0.row(index)) })
+            guard score.isFinite else {
+                throw EvaluationError.notFinite(
+                    window: targets[index].window, position: targets[index].position)
+            }
+            destination[index] = score
+        }
+        return Array(scores)
+    }
+}
+
+/// A prediction to be scored: the row that makes it and the token that comes.
+private struct Target: Sendable {
+    let row: Int
+    let id: Int
+    let window: Int
+    let position: Int
+}
+
+extension TokenScore {
+    init(
+        of id: Int, logits: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>?
+    ) {
+        let total = RowFunctions.logSumExp(logits)
+        negativeLogLikelihood = total - Double(logits[id])
+        guard let reference else { return }
+        let referenceTotal = RowFunctions.logSumExp(reference)
+        referenceNegativeLogLikelihood = referenceTotal - Double(reference[id])
+        divergence = RowFunctions.divergence(
+            reference: reference, logSumExp: referenceTotal, model: logits, logSumExp: total)
+        hasSameTop =
+            RowFunctions.indexOfMaximum(logits) == RowFunctions.indexOfMaximum(reference)
+    }
+
+    var isFinite: Bool {
+        negativeLogLikelihood.isFinite && referenceNegativeLogLikelihood.isFinite
+            && divergence.isFinite
+    }
+}
