@@ -17,6 +17,9 @@ public final class OutputFile: Sendable {
     private let descriptor: Int32
     private let isFinished = Mutex(false)
 
+    /// The temporary files of this process.
+    private static let unfinished = Mutex<Set<String>>([])
+
     /// - Throws: `SystemError` when no file can be created beside `path`, or `path` is a folder.
     public init(path: String) throws(SystemError) {
         let (folder, name) = splitPath(path)
@@ -29,6 +32,7 @@ public final class OutputFile: Sendable {
         self.path = path
         descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw SystemError(cannot: "create", path) }
+        OutputFile.unfinished.withLock { _ = $0.insert(temporaryPath) }
     }
 
     deinit {
@@ -36,7 +40,21 @@ public final class OutputFile: Sendable {
             guard !finished else { return }
             close(descriptor)
             unlink(temporaryPath)
+            forget()
         }
+    }
+
+    /// Removes the temporary files of all outputs that are not complete, for a process that is about to
+    /// end and will not come by the `deinit`s.
+    public static func removeUnfinished() {
+        unfinished.withLock { paths in
+            for path in paths { unlink(path) }
+            paths = []
+        }
+    }
+
+    private func forget() {
+        OutputFile.unfinished.withLock { _ = $0.remove(temporaryPath) }
     }
 
     /// Writes `bytes` at `offset`. Threads may write different places at the same time.
@@ -79,6 +97,7 @@ public final class OutputFile: Sendable {
         guard rename(temporaryPath, path) == 0 else { throw SystemError(cannot: "rename", path) }
         close(descriptor)
         isFinished.withLock { $0 = true }
+        forget()
         // The rename lives in the folder: without this it could be lost with the power.
         let folder = open(splitPath(path).folder, O_RDONLY | O_CLOEXEC)
         if folder >= 0 {
