@@ -1,1 +1,3 @@
 import DetentCLI
+
+CommandLineTool.quantize()

@@ -1,0 +1,35 @@
+import BundledData
+import ByteIO
+
+/// A text to calibrate with or to evaluate on: a file, or one that comes with Detent.
+struct CorpusText {
+    /// What reports call it.
+    let name: String
+    let bytes: [UInt8]
+
+    static let defaultCalibration = "general"
+    static let defaultEvaluation = "general-held-out"
+
+    /// - Parameter nameOrPath: a file's path; or, where there is no such file, a bundled corpus.
+    init(_ nameOrPath: String) throws {
+        let isFile = FileSystem.exists(nameOrPath)
+        guard !isFile, !nameOrPath.contains("/"),
+            let paths = try CorpusText.files(ofCorpus: nameOrPath)
+        else {
+            (name, bytes) = (nameOrPath, try MappedFile.contents(ofFile: nameOrPath))
+            return
+        }
+        name = "\(nameOrPath) (bundled)"
+        bytes = try paths.flatMap { path throws(SystemError) in
+            try MappedFile.contents(ofFile: BundledData.corpusPath(path))
+        }
+    }
+
+    /// The files of a corpus, as the manifest lists them, or nil where it lists no such corpus.
+    private static func files(ofCorpus name: String) throws -> [String]? {
+        let path = BundledData.corpusPath("Manifest.json")
+        let manifest = try JSON(parsing: MappedFile.contents(ofFile: path), subject: "Manifest.json")
+        let corpus = manifest["corpora"]?.array?.first { $0["name"]?.string == name }
+        return corpus?["files"]?.array?.compactMap { $0["path"]?.string }
+    }
+}

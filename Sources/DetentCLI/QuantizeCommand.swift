@@ -1,0 +1,106 @@
+import ArgumentParser
+import ByteIO
+import Conversion
+import Quantization
+import TensorIR
+import Tokenization
+
+struct QuantizeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "quantize",
+        abstract: "Write a smaller copy of a model.",
+        usage: "quantize [<options>] [<model>] <output>.gguf",
+        discussion: """
+            Reads a Hugging Face folder, a .safetensors file in one, or a .gguf file. \
+            The output appears under its name only when it is complete.
+
+              quantize SmolLM2-135M out.gguf --bits 4
+              quantize SmolLM2-135M out.gguf --method gptq --calibration text.txt
+              quantize --method gptq --bits 4 -o out.gguf
+            """,
+        version: versionText)
+
+    enum Method: String, ExpressibleByArgument, CaseIterable { case rtn, gptq }
+
+    @OptionGroup var paths: ConversionPaths
+    @OptionGroup(title: "Grid") var grid: GridOptions
+
+    @Option(
+        help: "How codes are chosen: each by itself (rtn), or so that they make up for each other (gptq).")
+    var method = Method.rtn
+
+    @OptionGroup(title: "Method") var tuning: MethodOptions
+    @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
+
+    @Flag(help: "Print the plan with the predicted size; write nothing.")
+    var dryRun = false
+
+    @OptionGroup var work: WorkOptions
+
+    func validate() throws {
+        try tuning.check(method: method)
+        try calibration.check(method: method)
+        guard OutputFormat(path: paths.outputPath) == .gguf else {
+            throw ValidationError(
+                "'\(paths.outputPath.escapedForDisplay)' does not end in '.gguf', and quantized weights "
+                    + "are written to GGUF only.")
+        }
+    }
+
+    func run() throws {
+        let start = ContinuousClock.now
+        let input = try ModelFile.open(paths.input)
+        var recipe = Recipe(encoding: try grid.encoding(), method: method == .rtn ? .rtn : .gptq)
+        recipe.threadCount = work.threads
+        recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
+        recipe.columnOrder = tuning.columnOrder
+        recipe.importance = try calibration.imatrix.map { try ImportanceMatrix(ModelFile.open($0)) }
+        let windows = try calibration.windows(for: input, method: method)
+        recipe.calibrationWindows = windows?.windows.ids ?? []
+
+        let plan = try ConversionPlan(input: input, outputPath: paths.outputPath, recipe: recipe)
+        try calibration.check(windows, of: plan)
+        let details = [("method", methodText), ("calibration", windows?.description)]
+        try StandardStream.output.write(PlanText(plan, details: details).text)
+        guard !dryRun else { return }
+        let summary = try plan.execute(progress: work.progress)
+        let result = SummaryText(summary, plan: plan, elapsed: .now - start)
+        try StandardStream.output.write("\n" + result.text)
+    }
+
+    private var methodText: String {
+        switch method {
+        case .rtn where calibration.imatrix != nil: "rtn, errors weighted by an importance matrix"
+        case .rtn where calibration.calibration != nil: "rtn, errors weighted by calibration text"
+        case .rtn: "rtn"
+        case .gptq:
+            tuning.columnOrder == .activation ? "gptq, in activation order" : "gptq, from left to right"
+        }
+    }
+}
+
+/// How GPTQ goes about it.
+struct MethodOptions: ParsableArguments {
+    @Flag(
+        inversion: .prefixedNo,
+        help: "gptq: begin with the columns whose inputs are largest (the default).")
+    var descAct: Bool?
+
+    @Option(
+        help: ArgumentHelp(
+            "gptq: what is added to a Hessian's diagonal, as a fraction of its mean (default: 0.01).",
+            valueName: "fraction"))
+    var dampPercent: Float?
+
+    var columnOrder: ColumnOrder { descAct ?? true ? .activation : .natural }
+
+    func check(method: QuantizeCommand.Method) throws {
+        if method == .rtn, descAct != nil || dampPercent != nil {
+            let option = dampPercent == nil ? "--desc-act" : "--damp-percent"
+            throw ValidationError("'\(option)' is for '--method gptq'.")
+        }
+        if let dampPercent, !(dampPercent > 0 && dampPercent < 1) {
+            throw ValidationError("'--damp-percent' is a fraction between 0 and 1, such as 0.01.")
+        }
+    }
+}

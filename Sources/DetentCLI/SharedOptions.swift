@@ -1,0 +1,95 @@
+import ArgumentParser
+import BundledData
+import ByteIO
+import Conversion
+import Kernels
+import ProgressReporting
+import TensorIR
+
+/// The version that `--version` prints.
+let versionText = "0.1.0"
+
+/// Options of every command that works for longer than a moment.
+struct WorkOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Threads to work on; all processors by default. The result does not depend on it.",
+            valueName: "n"))
+    var threads: Int?
+
+    @Flag(name: .shortAndLong, help: "Show no progress.")
+    var quiet = false
+
+    var workers: Workers { Workers(threadCount: threads) }
+    var progress: any ProgressSink { TerminalProgress.make(quiet: quiet) }
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("'--threads' must be between 1 and 1024.")
+        }
+    }
+}
+
+/// Which model is read and what is written.
+struct ConversionPaths: ParsableArguments {
+    @Argument(
+        help: "The model to read, and the file or folder to create.", completion: .file())
+    var paths: [String] = []
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The file or folder to create. Without a model, the one that comes with Detent is read.",
+            valueName: "path"),
+        completion: .file())
+    var output: String?
+
+    /// The model as named, or the default one.
+    var input: String {
+        paths.first ?? BundledData.defaultModelPath
+    }
+
+    /// - Throws: `ValidationError` when the paths do not make one input and one output.
+    func validate() throws {
+        switch (paths.count, output) {
+        case (2, nil), (0...1, .some): return
+        case (1, nil):
+            throw ValidationError(
+                "There is one path, '\(paths[0].escapedForDisplay)'; name the model and the output, "
+                    + "or the output alone with '-o'.")
+        case (_, nil): throw ValidationError("There is no output; name it with '-o'.")
+        default: throw ValidationError("There are more paths than a model and an output.")
+        }
+    }
+
+    /// The output's path, which `validate` has proved to be there.
+    var outputPath: String { output ?? paths.last ?? "" }
+}
+
+/// A number of bytes with an optional unit: `5GB`, `500MiB`, `1048576`.
+struct ByteSize: ExpressibleByArgument {
+    let byteCount: Int
+
+    init?(argument: String) {
+        let digits = argument.prefix { $0.isASCII && $0.isNumber }
+        guard let number = Int(digits), number > 0,
+            let unit = ByteSize.unit(argument.dropFirst(digits.count).uppercased())
+        else { return nil }
+        let (byteCount, overflow) = number.multipliedReportingOverflow(by: unit)
+        guard !overflow else { return nil }
+        self.byteCount = byteCount
+    }
+
+    private static func unit(_ name: String) -> Int? {
+        switch name {
+        case "", "B": 1
+        case "K", "KB": 1_000
+        case "M", "MB": 1_000_000
+        case "G", "GB": 1_000_000_000
+        case "KIB": 1 << 10
+        case "MIB": 1 << 20
+        case "GIB": 1 << 30
+        default: nil
+        }
+    }
+}
