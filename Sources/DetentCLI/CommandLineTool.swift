@@ -6,6 +6,14 @@ import Glibc
 import Darwin
 #endif
 
+/// A command that is an executable of its own.
+protocol RootCommand: ParsableCommand {}
+
+extension RootCommand {
+    /// The parser's own mistakes begin like all others.
+    static var _errorLabel: String { "error" }
+}
+
 /// The four executables, each of which is one call.
 public enum CommandLineTool {
     public static func detent() -> Never { run(DetentCommand.self) }
@@ -14,13 +22,13 @@ public enum CommandLineTool {
     public static func evalppl() -> Never { run(EvaluateCommand.self) }
 
     /// Parses the process's arguments, runs the command they name, and ends the process.
-    private static func run(_ root: any ParsableCommand.Type) -> Never {
+    private static func run(_ root: any RootCommand.Type) -> Never {
         Interruption.watch()
         exit(run(root, arguments: Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
     private static func run(
-        _ root: any ParsableCommand.Type, arguments: [String]
+        _ root: any RootCommand.Type, arguments: [String]
     ) -> ExitStatus {
         var command: any ParsableCommand
         do {
@@ -32,8 +40,8 @@ public enum CommandLineTool {
             try command.run()
             return .success
         } catch {
-            // Help asked for by running a command that only has subcommands.
-            if error is CleanExit { return report(error, of: root) }
+            // Asking for help is a command to the parser, and its screen an error.
+            if root.exitCode(for: error) != .failure { return report(error, of: root) }
             let failure = Failure(error)
             return say(failure.text, on: .error) ?? failure.status
         }
@@ -42,7 +50,7 @@ public enum CommandLineTool {
     /// Prints what the argument parser has to say: help and version on standard output, mistakes on
     /// standard error.
     private static func report(
-        _ error: any Error, of root: any ParsableCommand.Type
+        _ error: any Error, of root: any RootCommand.Type
     ) -> ExitStatus {
         let message = root.fullMessage(for: error)
         let isMistake = root.exitCode(for: error) != .success

@@ -11,7 +11,7 @@ struct PlanText {
     /// - Parameter details: lines for the heading; those without a value are left out.
     init(_ plan: ConversionPlan, details: [(name: String, value: String?)] = []) {
         var heading = TextTable(("", .left), ("", .left))
-        let input = ModelSummary(plan.input)
+        let input = ModelSummary(named: plan.input)
         heading.add("model", PlanText.describe(input))
         heading.add("output", plan.outputPath.escapedForDisplay)
         for case (let name, let value?) in details { heading.add(name, value) }

@@ -3,7 +3,7 @@ import ByteIO
 import Conversion
 import TensorIR
 
-struct ConvertCommand: ParsableCommand {
+struct ConvertCommand: RootCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
         abstract: "Move a model from one format to another.",

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-struct DetentCommand: ParsableCommand {
+struct DetentCommand: RootCommand {
     static let configuration = CommandConfiguration(
         commandName: "detent",
         abstract: "Quantize language models, convert them, and measure what they lost.",

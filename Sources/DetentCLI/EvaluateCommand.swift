@@ -9,7 +9,7 @@ import Reporting
 import TensorIR
 import Tokenization
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: RootCommand {
     static let configuration = CommandConfiguration(
         commandName: "evalppl",
         abstract: "Measure how well a model predicts a text.",
@@ -119,7 +119,7 @@ private struct Subject {
             try tokenizer.encode(utf8: $0, addSpecial: false, parseSpecial: false)
         }
         ids = (beginningOfText.map { [$0] } ?? []) + text
-        summary = ModelSummary(checkpoint)
+        summary = ModelSummary(named: checkpoint)
         decoder = try Decoder(model, positionCount: context, workers: command.work.workers)
     }
 }

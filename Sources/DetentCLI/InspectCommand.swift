@@ -36,7 +36,7 @@ private struct Inspection {
     let summary: ModelSummary
 
     init(_ checkpoint: Checkpoint) {
-        (self.checkpoint, summary) = (checkpoint, ModelSummary(checkpoint))
+        (self.checkpoint, summary) = (checkpoint, ModelSummary(named: checkpoint))
     }
 
     private var dialectName: String {

@@ -5,7 +5,7 @@ import Quantization
 import TensorIR
 import Tokenization
 
-struct QuantizeCommand: ParsableCommand {
+struct QuantizeCommand: RootCommand {
     static let configuration = CommandConfiguration(
         commandName: "quantize",
         abstract: "Write a smaller copy of a model.",

@@ -4,6 +4,7 @@ import ByteIO
 import Conversion
 import Kernels
 import ProgressReporting
+import Reporting
 import TensorIR
 
 /// The version that `--version` prints.
@@ -27,6 +28,14 @@ struct WorkOptions: ParsableArguments {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("'--threads' must be between 1 and 1024.")
         }
+    }
+}
+
+extension ModelSummary {
+    /// The model under the name that the user knows: the bundled one lies at a path nobody chose.
+    init(named checkpoint: Checkpoint) {
+        let isBundled = checkpoint.path == BundledData.defaultModelPath
+        self.init(checkpoint, name: isBundled ? "detent-tiny (bundled)" : nil)
     }
 }
 

@@ -3,7 +3,7 @@ import TensorIR
 
 /// A model's name and size, as every report states it.
 public struct ModelSummary: Sendable, Hashable {
-    /// As the user gave it.
+    /// As the user gave it, or the name of a bundled model.
     public let path: String
     /// Of the files that hold the tensors.
     public let byteCount: Int
@@ -33,9 +33,10 @@ public struct ModelSummary: Sendable, Hashable {
         bitsPerWeight = Double(tensorBytes) * 8 / Double(max(1, parameterCount))
     }
 
-    public init(_ checkpoint: Checkpoint) {
+    /// - Parameter name: what to call it; its path by default.
+    public init(_ checkpoint: Checkpoint, name: String? = nil) {
         self.init(
-            path: checkpoint.path, byteCount: checkpoint.byteCount,
+            path: name ?? checkpoint.path, byteCount: checkpoint.byteCount,
             tensors: checkpoint.tensors.map(\.descriptor))
     }
 
