@@ -1,6 +1,7 @@
 import Architectures
 import ByteIO
 import OrderedCollections
+import SafetensorsFormat
 import TensorIR
 import Tokenization
 
@@ -10,10 +11,31 @@ extension ConversionPlan {
         var metadata: Metadata = [:]
         var documents: OrderedDictionary<String, [UInt8]> = [:]
         var notes: [String] = []
+
+        /// States the layout of the integers where loaders look for it.
+        mutating func addGPTQ(_ encoding: GroupedAffine, dampingFraction: Float) throws {
+            let settings = GPTQCheckpoint.configuration(encoding, dampingFraction: dampingFraction)
+            documents["quantize_config.json"] = settings.bytes(indentation: 2)
+            guard let bytes = documents["config.json"],
+                case .object(var members) = try JSON(parsing: bytes, subject: "config.json")
+            else { return }
+            members["quantization_config"] = settings
+            documents["config.json"] = JSON.object(members).bytes(indentation: 2)
+        }
     }
 
     static func describe(
-        _ model: LanguageModel, format: OutputFormat, encoding: Encoding?, tensors: [Tensor]
+        _ model: LanguageModel, format: OutputFormat, recipe: Recipe, tensors: [Tensor]
+    ) throws -> Description {
+        var description = try plainDescription(model, format: format, tensors: tensors)
+        if case .grouped(let grouped)? = recipe.encoding, format.dialect == .huggingFace {
+            try description.addGPTQ(grouped, dampingFraction: recipe.dampingFraction)
+        }
+        return description
+    }
+
+    private static func plainDescription(
+        _ model: LanguageModel, format: OutputFormat, tensors: [Tensor]
     ) throws -> Description {
         switch (model.checkpoint.dialect, format.dialect) {
         case (.gguf, .gguf):
@@ -88,7 +110,7 @@ extension ConversionPlan {
     /// `torch_dtype` of a folder: the type of most weights.
     private static func typeName(_ tensors: [Tensor]) -> String {
         switch mostCommonEncoding(tensors) {
-        case .scalar(.f16): "float16"
+        case .scalar(.f16), .grouped: "float16"
         case .scalar(.bf16): "bfloat16"
         case .scalar(.f64): "float64"
         default: "float32"

@@ -62,7 +62,7 @@ public struct ConversionPlan: Sendable {
             isOutputTied: model.description.isOutputTied)
         tensors = try ConversionPlan.tensors(of: model, policy: policy)
         let described = try ConversionPlan.describe(
-            model, format: format, encoding: policy.requested, tensors: tensors)
+            model, format: format, recipe: recipe, tensors: tensors)
         (metadata, documents) = (described.metadata, described.documents)
         notes = model.notes + described.notes
     }

@@ -17,7 +17,7 @@ struct EncodingPolicy {
     func choice(for role: TensorRole, _ source: TensorDescriptor) -> Choice {
         switch dialect {
         case .gguf: ggufChoice(for: role, source)
-        case .huggingFace: Choice(encoding: huggingFaceEncoding(for: source))
+        case .huggingFace: Choice(encoding: huggingFaceEncoding(for: role, source))
         }
     }
 
@@ -38,8 +38,13 @@ struct EncodingPolicy {
             fallback: "rows of \(source.columns) are not whole blocks of \(wanted.weightsPerBlock)")
     }
 
-    /// Hugging Face folders hold scalars.
-    private func huggingFaceEncoding(for source: TensorDescriptor) -> Encoding {
+    /// Hugging Face folders hold scalars, and GPTQ's integers in the matrices of the layers.
+    private func huggingFaceEncoding(
+        for role: TensorRole, _ source: TensorDescriptor
+    ) -> Encoding {
+        if case .grouped? = requested, !role.module.isLinear || role.parameter == .bias {
+            return .scalar(.f16)
+        }
         if let requested, source.encoding.isFloat || source.encoding.isQuantized { return requested }
         if case .scalar = source.encoding { return source.encoding }
         return .scalar(.f32)

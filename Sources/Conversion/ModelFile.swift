@@ -16,14 +16,14 @@ public enum ModelFile {
             throw FormatError(
                 .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path)
         }
-        return try SafetensorsCheckpoint.open(path: path)
+        return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
     }
 
     private static func openFolder(_ path: String) throws -> Checkpoint {
         let names = try FileSystem.names(inFolder: path)
         let ggufs = names.filter { $0.hasSuffix(".gguf") }
         guard !ggufs.isEmpty, !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
-            return try SafetensorsCheckpoint.open(path: path)
+            return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
         }
         guard ggufs.count == 1 || ggufs[0].contains("-00001-of-") else {
             throw ModelError(

@@ -28,7 +28,7 @@ final class PendingOutput: Sendable {
         try PendingOutput.checkDocuments(plan, in: folder)
         try FileSystem.createFolder(folder)
         let path = plan.format == .folder ? "\(folder)/model.safetensors" : plan.outputPath
-        let writer = try SafetensorsWriter(
+        let writer = try GPTQWriter(
             path: path, descriptors: descriptors, metadata: plan.metadata,
             maximumShardByteCount: plan.recipe.maximumShardByteCount)
         (sink, paths) = (writer, writer.paths)
