@@ -1,6 +1,7 @@
 import Architectures
 import ByteIO
 import Conversion
+import Quantization
 import Reporting
 import TensorIR
 
@@ -55,13 +56,27 @@ struct SummaryText {
     let text: String
 
     init(_ summary: ConversionSummary, plan: ConversionPlan, elapsed: Duration) {
-        let bits = NumberFormatting.fixed(summary.bitsPerWeight, decimals: 2)
+        let output = ModelSummary(
+            path: plan.outputPath, byteCount: summary.byteCount, tensors: plan.tensors.map(\.target))
+        let bits = NumberFormatting.fixed(output.bitsPerWeight, decimals: 2)
         var lines = summary.fallbacks.map { "fallback: \($0.escapedForDisplay)" }
+        if plan.recipe.method == .gptq, !summary.matrices.isEmpty {
+            lines.append(SummaryText.errors(summary.matrices.map(\.report)))
+        }
         lines.append(
             "wrote \(plan.outputPath.escapedForDisplay): "
                 + "\(NumberFormatting.byteCount(summary.byteCount)) "
                 + "(\(NumberFormatting.grouped(summary.byteCount)) bytes), \(bits) bits per weight, in "
                 + NumberFormatting.duration(elapsed))
         text = lines.map { $0 + "\n" }.joined()
+    }
+
+    private static func errors(_ reports: [QuantizationReport]) -> String {
+        func mean(_ figure: KeyPath<QuantizationReport, Double>) -> String {
+            let mean = reports.reduce(0) { $0 + $1[keyPath: figure] } / Double(reports.count)
+            return "\(NumberFormatting.fixed(mean * 100, decimals: 3)) %"
+        }
+        return "squared error of the matrices' outputs: \(mean(\.relativeError)), had weights been "
+            + "rounded to nearest \(mean(\.relativeErrorOfRoundingToNearest))"
     }
 }

@@ -19,7 +19,7 @@ extension MetadataValue {
 
     fileprivate static func quoted(_ text: String, limit: Int = 60) -> String {
         let isLong = text.count > limit
-        return "\"\((isLong ? text.prefix(limit) + "…" : text[...]).description.escapedForDisplay)\""
+        return JSON.string(isLong ? text.prefix(limit) + "…" : text).text().escapedForDisplay
     }
 
     /// The value as JSON; what JSON cannot say becomes text.

@@ -84,6 +84,8 @@ final class TerminalProgress: ProgressSink {
         let interval: Duration = isTerminal ? .milliseconds(100) : .seconds(30)
         let now = clock.now
         guard let running = state.phases.last else { return }
+        // The line of a phase that is done is written when it ends.
+        if !isTerminal, running.done >= running.total { return }
         if let lastShown = state.lastShown, now - lastShown < interval { return }
         state.lastShown = now
         let line = String(describe(running, at: now).prefix(columns - 1))

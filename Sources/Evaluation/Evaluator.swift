@@ -11,9 +11,9 @@ package struct Evaluator {
     private let reference: (any LogitSource)?
     private let workers: Workers
     /// Tokens that go through the models together, at least one window.
-    var tokensPerBatch = 2048
+    package var tokensPerBatch = 2048
     /// Logits of one model that are held at a time; 2²⁴ are 64 MiB.
-    var logitsPerTile = 1 << 24
+    package var logitsPerTile = 1 << 24
 
     package static let phase = Phase("Evaluating", unit: "windows")
 

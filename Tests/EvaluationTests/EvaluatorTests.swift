@@ -1,0 +1,167 @@
+import Evaluation
+import Kernels
+import ProgressReporting
+import TestSupport
+import Testing
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
+/// A model that looks its logits up: each token has a row of a seeded table.
+private struct TableModel: LogitSource {
+    let table: Matrix
+
+    var vocabularySize: Int { table.columns }
+
+    init(vocabulary: Int, seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        let logits = generator.normals(vocabulary * vocabulary).map { 3 * $0 }
+        table = Matrix(rows: vocabulary, columns: vocabulary, logits)
+    }
+
+    /// The "hidden state" of a token is its id.
+    func hiddenStates(of windows: [[Int32]]) throws -> Matrix {
+        let ids = windows.flatMap { $0 }
+        return Matrix(rows: ids.count, columns: 1, ids.map { Float($0) })
+    }
+
+    func logits(
+        of hidden: Matrix, rows: [Int], into logits: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        for (index, row) in rows.enumerated() {
+            let source = table.row(Int(hidden[row, 0]))
+            for column in 0..<vocabularySize {
+                logits[index * vocabularySize + column] = source[column]
+            }
+        }
+    }
+
+    /// log-probabilities after a token, by definition, in double precision.
+    func logProbabilities(after id: Int32) -> [Double] {
+        let logits = table.row(Int(id)).map(Double.init)
+        let total = log(logits.reduce(0) { $0 + exp($1) })
+        return logits.map { $0 - total }
+    }
+}
+
+private let vocabulary = 1500
+
+private func text(_ count: Int) -> [Int32] {
+    var generator = SeededGenerator(seed: 11)
+    return (0..<count).map { _ in Int32.random(in: 0..<Int32(vocabulary), using: &generator) }
+}
+
+/// The kernels' exponential is off by 2⁻²² at most, and a log-probability around 10 is a `Float`, off by
+/// 2⁻²⁰ at most while the divergence is summed.
+private let kernelTolerance = 0x1p-19
+
+@Suite struct EvaluatorTests {
+    private let model = TableModel(vocabulary: vocabulary, seed: 1)
+    private let reference = TableModel(vocabulary: vocabulary, seed: 2)
+    private let convention = Convention.halfWindow(context: 32)
+    private let windows: [EvaluationWindow]
+
+    init() throws {
+        windows = try convention.windows(of: text(200), beginningOfText: nil)
+    }
+
+    private func evaluate(
+        _ configure: (inout Evaluator) -> Void = { _ in }, threads: Int = 2
+    ) throws -> EvaluationResult {
+        var evaluator = try Evaluator(
+            model: model, reference: reference, workers: Workers(threadCount: threads))
+        configure(&evaluator)
+        return try evaluator.evaluate(windows, convention: convention)
+    }
+
+    @Test func figuresFollowTheirDefinitions() throws {
+        var losses: [Double] = []
+        var referenceLosses: [Double] = []
+        var divergences: [Double] = []
+        var agreements: [Double] = []
+        for window in windows {
+            for position in window.scored {
+                let (id, next) = (window.ids[position], Int(window.ids[position + 1]))
+                let q = model.logProbabilities(after: id)
+                let p = reference.logProbabilities(after: id)
+                losses.append(-q[next])
+                referenceLosses.append(-p[next])
+                divergences.append(zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) })
+                let (first, second) = (q.firstIndex(of: q.max() ?? 0), p.firstIndex(of: p.max() ?? 0))
+                agreements.append(first == second ? 1 : 0)
+            }
+        }
+        let result = try evaluate()
+        let comparison = try #require(result.comparison)
+        func isClose(_ a: Double?, _ b: Double?) -> Bool {
+            guard let a, let b else { return false }
+            return abs(a - b) <= kernelTolerance * max(1, abs(b))
+        }
+        #expect(result.tokensScored == losses.count)
+        #expect(isClose(result.perplexity, exp(SampleMean(losses).mean)))
+        #expect(
+            isClose(
+                result.perplexityStandardError,
+                SampleMean(losses).standardError.map { $0 * exp(SampleMean(losses).mean) }))
+        #expect(isClose(comparison.referencePerplexity, exp(SampleMean(referenceLosses).mean)))
+        #expect(isClose(comparison.divergence.mean, SampleMean(divergences).mean))
+        #expect(
+            isClose(comparison.divergence.standardError, SampleMean(divergences).standardError))
+        #expect(isClose(comparison.divergenceQuantiles.maximum, divergences.max()))
+        #expect(comparison.sameTop.mean == SampleMean(agreements).mean)
+        #expect(
+            isClose(
+                comparison.perplexityRatio, result.perplexity / comparison.referencePerplexity))
+    }
+
+    @Test func aModelDoesNotDifferFromItself() throws {
+        let evaluator = try Evaluator(model: model, reference: model, workers: Workers())
+        let result = try evaluator.evaluate(windows, convention: convention)
+        let comparison = try #require(result.comparison)
+        #expect(comparison.perplexityRatio == 1)
+        #expect(comparison.sameTop.mean == 1)
+        #expect(abs(comparison.divergence.mean) <= kernelTolerance)
+    }
+
+    @Test(arguments: [1, 33, 64, 100_000], [1, 1500, 4000, 1 << 24])
+    func batchesAndTilesChangeMemoryNotFigures(tokens: Int, logits: Int) throws {
+        let tiled = try evaluate {
+            $0.tokensPerBatch = tokens
+            $0.logitsPerTile = logits
+        }
+        #expect(tiled == (try evaluate()))
+    }
+
+    @Test func threadsChangeSpeedNotFigures() throws {
+        #expect(try evaluate(threads: 1) == evaluate(threads: 3))
+    }
+
+    @Test func windowsOfDifferentLengthsAreScoredInOrder() throws {
+        let strided = Convention.strided(context: 32, stride: 20)
+        let windows = try strided.windows(of: text(75), beginningOfText: nil)
+        let result = try Evaluator(model: model, workers: Workers()).evaluate(
+            windows, convention: strided)
+        #expect(result.tokensScored == 74)
+        #expect(result.comparison == nil)
+    }
+
+    @Test func refusesAReferenceWithAnotherVocabulary() {
+        #expect(throws: EvaluationError.vocabulariesDiffer(model: vocabulary, reference: 7)) {
+            try Evaluator(
+                model: model, reference: TableModel(vocabulary: 7, seed: 1), workers: Workers())
+        }
+    }
+
+    @Test(arguments: [Float.nan, .infinity])
+    func refusesLogitsThatAreNotFinite(value: Float) throws {
+        let broken = TableModel(vocabulary: vocabulary, seed: 3)
+        broken.table[Int(windows[2].ids[20]), 5] = value
+        #expect(throws: EvaluationError.self) {
+            try Evaluator(model: broken, workers: Workers()).evaluate(
+                windows, convention: convention)
+        }
+    }
+}
