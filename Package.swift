@@ -13,8 +13,12 @@ func executable(_ name: String) -> Target {
     .executableTarget(name: name, dependencies: ["DetentCLI"], swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: ["TestSupport"] + dependencies, swiftSettings: strict)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+    .testTarget(
+        name: name, dependencies: ["TestSupport"] + dependencies, exclude: exclude,
+        swiftSettings: strict)
 }
 
 let orderedCollections = Target.Dependency.product(
@@ -93,7 +97,7 @@ let package = Package(
         tests("EvaluationTests", ["Evaluation"]),
         tests("ConformanceTests", ["SafetensorsFormat", "GGUFFormat", "BlockFormats"]),
         tests("MutationTests", ["SafetensorsFormat", "GGUFFormat", "Tokenization"]),
-        tests("CommandTests", ["DetentCLI"]),
+        tests("CommandTests", ["DetentCLI"], exclude: ["Golden"]),
         tests("EndToEndTests", ["Detent", "BundledData"]),
     ],
     swiftLanguageModes: [.v6]

@@ -9,13 +9,15 @@ struct QuantizeCommand: RootCommand {
     static let configuration = CommandConfiguration(
         commandName: "quantize",
         abstract: "Write a smaller copy of a model.",
-        usage: "quantize [<options>] [<model>] <output>.gguf",
+        usage: "quantize [<options>] [<model>] <output>",
         discussion: """
             Reads a Hugging Face folder, a .safetensors file in one, or a .gguf file. \
+            Writes a .gguf file, or a folder with a GPTQ checkpoint. \
             The output appears under its name only when it is complete.
 
               quantize SmolLM2-135M out.gguf --bits 4
               quantize SmolLM2-135M out.gguf --method gptq --calibration text.txt
+              quantize SmolLM2-135M out/ --method gptq --bits 4 --group-size 128
               quantize --method gptq --bits 4 -o out.gguf
             """,
         version: versionText)
@@ -40,17 +42,15 @@ struct QuantizeCommand: RootCommand {
     func validate() throws {
         try tuning.check(method: method)
         try calibration.check(method: method)
-        guard OutputFormat(path: paths.outputPath) == .gguf else {
-            throw ValidationError(
-                "'\(paths.outputPath.escapedForDisplay)' does not end in '.gguf', and quantized weights "
-                    + "are written to GGUF only.")
-        }
+        _ = try grid.encoding(for: OutputFormat(path: paths.outputPath))
     }
 
     func run() throws {
         let start = ContinuousClock.now
         let input = try ModelFile.open(paths.input)
-        var recipe = Recipe(encoding: try grid.encoding(), method: method == .rtn ? .rtn : .gptq)
+        var recipe = Recipe(
+            encoding: try grid.encoding(for: OutputFormat(path: paths.outputPath)),
+            method: method == .rtn ? .rtn : .gptq)
         recipe.threadCount = work.threads
         recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
         recipe.columnOrder = tuning.columnOrder
