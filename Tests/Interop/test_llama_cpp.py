@@ -41,19 +41,21 @@ def test_perplexity_agrees(tmp_path, text, kind):
 @pytest.mark.parametrize("method, bits", [("rtn", 4), ("gptq", 4), ("gptq", 5), ("rtn", 8)])
 def test_quantized_models_load_and_agree(tmp_path, text, method, bits):
     model = tmp_path / "out.gguf"
-    run("quantize", "--method", method, "--bits", bits, "--nsamples", 8, TINY, model)
+    samples = ("--nsamples", 8) if method == "gptq" else ()
+    run("quantize", "--method", method, "--bits", bits, *samples, TINY, model)
     agree(model, text, tmp_path)
 
 
 def test_gguf_and_folder_have_the_same_perplexity(tmp_path, text):
-    """BF16 in either container is the same numbers, so the figures are the same to the bit."""
+    """BF16 in either container is the same weights. GGUF's rotary order changes the order in which a
+    head's products are summed, and so the last bits of its floats; nothing more."""
     model = tmp_path / "bf16.gguf"
     run("convert", TINY, model, "--type", "bf16")
     figures = []
     for name, source in [("a", model), ("b", TINY)]:
         run("evalppl", source, "--text", text, "--chunks", 2, "--json", tmp_path / f"{name}.json")
         figures.append(json.loads((tmp_path / f"{name}.json").read_text())["perplexity"])
-    assert figures[0] == figures[1]
+    assert figures[0] == pytest.approx(figures[1], rel=1e-5)
 
 
 def test_tokenization_is_llama_cpps(tmp_path, text, tiny_f16):
