@@ -25,8 +25,7 @@ extension ConversionPlan {
         let importance = try importanceByRole(workers, progress)
         let due = tensors.indices.filter { isQuantized(tensors[$0]) }
         try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
-        var pass = RoundToNearest()
-        if !importance.isEmpty { pass.weighting = .columnsAndMagnitudes }
+        let pass = RoundToNearest()
         let phase = Phase("Rounding", unit: "matrices")
         try progress.phase(phase, total: due.count) {
             for index in due {

@@ -7,7 +7,7 @@ import TensorIR
 package struct RoundToNearest: Sendable {
     /// What an error in a weight counts, given that its column counts w.
     package enum Weighting: Sendable {
-        /// w.
+        /// w, which is the layer's squared error if its inputs are uncorrelated.
         case columns
         /// w · √(mean of the row's squares + x²): large weights more. GGML's rule.
         case columnsAndMagnitudes
