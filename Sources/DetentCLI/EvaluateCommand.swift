@@ -4,7 +4,6 @@ import BundledData
 import ByteIO
 import Conversion
 import Evaluation
-import Inference
 import Reporting
 import TensorIR
 import Tokenization
@@ -60,19 +59,19 @@ struct EvaluateCommand: RootCommand {
 
     func run() throws {
         let corpus = try CorpusText(text ?? CorpusText.defaultEvaluation)
-        let subject = try Subject(model ?? BundledData.defaultModelPath, corpus, self)
-        let other = try reference.map { try Subject($0, corpus, self) }
+        let subject = try Subject(
+            model ?? BundledData.defaultModelPath, corpus, context: windows.ctx)
+        let other = try reference.map { try Subject($0, corpus, context: windows.ctx) }
         if let other, other.ids != subject.ids {
             throw UsageError(
                 "the model and the reference split the text into different tokens",
                 hint: "the reference must be the model that this one was made from")
         }
-        let convention = windows.convention
-        let cut = try convention.windows(
-            of: subject.ids, beginningOfText: subject.beginningOfText, limit: windows.chunks)
-        let evaluator = try Evaluator(
-            model: subject.decoder, reference: other?.decoder, workers: work.workers)
-        let result = try evaluator.evaluate(cut, convention: convention, progress: work.progress)
+        let plan = EvaluationPlan(
+            convention: windows.convention, windowLimit: windows.chunks, threadCount: work.threads)
+        let result = try plan.evaluate(
+            subject.model, against: other?.model, ids: subject.ids,
+            beginningOfText: subject.beginningOfText, progress: work.progress)
 
         let report = EvaluationReport(
             model: subject.summary, reference: other?.summary, text: corpus.name,
@@ -95,18 +94,17 @@ struct EvaluateCommand: RootCommand {
     }
 }
 
-/// A model ready to predict, and the text in its tokens.
+/// A model, and the text in its tokens.
 private struct Subject {
     let summary: ModelSummary
-    let decoder: Decoder
+    let model: LanguageModel
     let ids: [Int32]
     /// What takes the place of a window's first token, where the tokenizer wants it.
     let beginningOfText: Int32?
 
-    init(_ path: String, _ corpus: CorpusText, _ command: EvaluateCommand) throws {
+    init(_ path: String, _ corpus: CorpusText, context: Int) throws {
         let checkpoint = try ModelFile.open(path)
-        let model = try LanguageModel(checkpoint)
-        let context = command.windows.ctx
+        model = try LanguageModel(checkpoint)
         guard context <= model.description.contextLength else {
             throw UsageError(
                 "windows of \(context) tokens are longer than the model's context of "
@@ -120,7 +118,6 @@ private struct Subject {
         }
         ids = (beginningOfText.map { [$0] } ?? []) + text
         summary = ModelSummary(named: checkpoint)
-        decoder = try Decoder(model, positionCount: context, workers: command.work.workers)
     }
 }
 

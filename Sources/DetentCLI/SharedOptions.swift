@@ -66,7 +66,7 @@ struct ConversionPaths: ParsableArguments {
             throw ValidationError(
                 "There is one path, '\(paths[0].escapedForDisplay)'; name the model and the output, "
                     + "or the output alone with '-o'.")
-        case (_, nil): throw ValidationError("There is no output; name it with '-o'.")
+        case (0, nil): throw ValidationError("There is no output; name it with '-o'.")
         default: throw ValidationError("There are more paths than a model and an output.")
         }
     }

@@ -1,0 +1,41 @@
+import Architectures
+import Inference
+import Kernels
+import ProgressReporting
+
+/// How a text is cut and what of it is scored, and on how many threads.
+public struct EvaluationPlan: Sendable {
+    public var convention: Convention
+    /// Windows at most; nil takes all that the text gives.
+    public var windowLimit: Int?
+    /// Threads to work on; nil takes one per processor. Figures do not depend on it.
+    public var threadCount: Int?
+
+    public init(convention: Convention, windowLimit: Int? = nil, threadCount: Int? = nil) {
+        self.convention = convention
+        self.windowLimit = windowLimit
+        self.threadCount = threadCount
+    }
+
+    /// Scores a model on a text, and compares it with a reference where there is one.
+    ///
+    /// - Parameters:
+    ///   - ids: the text in tokens of both models, with the tokenizer's BOS in front where it adds one.
+    ///   - beginningOfText: that BOS.
+    /// - Throws: `EvaluationError` when text and models do not allow it; `ModelError` for a token that the
+    ///   vocabulary does not have.
+    public func evaluate(
+        _ model: LanguageModel, against reference: LanguageModel? = nil, ids: [Int32],
+        beginningOfText: Int32?, progress: some ProgressSink = SilentProgress()
+    ) throws -> EvaluationResult {
+        let windows = try convention.windows(
+            of: ids, beginningOfText: beginningOfText, limit: windowLimit)
+        let workers = Workers(threadCount: threadCount)
+        func decoder(_ model: LanguageModel) throws -> Decoder {
+            try Decoder(model, positionCount: convention.context, workers: workers)
+        }
+        let evaluator = try Evaluator(
+            model: decoder(model), reference: reference.map(decoder), workers: workers)
+        return try evaluator.evaluate(windows, convention: convention, progress: progress)
+    }
+}
