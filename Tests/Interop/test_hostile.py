@@ -300,6 +300,40 @@ def test_bad_files_beside_the_weights_are_refused(tmp_path, name, body):
     assert not (tmp_path / "out.gguf").exists()
 
 
+@pytest.mark.parametrize("command, flags", [
+    ("quantize", ("--method", "rtn", "--bits", "4")),
+    ("quantize", ("--method", "gptq", "--bits", "4", "--nsamples", "2")),
+    ("quantize", ("--dry-run",)),
+    ("evalppl", ("--json",)),
+])
+@pytest.mark.parametrize("kind", ["gguf", "safetensors"])
+def test_every_command_refuses_alike(tmp_path, gguf_bytes, command, flags, kind):
+    """Cut in the middle of the weights: each command that reads a model says so in the same way."""
+    folder = TinyLlama(seed=1).save_hugging_face(tmp_path / "model")
+    source, output = folder / f"model.{kind}", tmp_path / "out.gguf"
+    whole = gguf_bytes if kind == "gguf" else source.read_bytes()
+    source.write_bytes(whole[:len(whole) * 3 // 4])
+    result = run(command, source, *flags, output, status=BAD_INPUT)
+    complaint(result, source)
+    assert not output.exists()
+
+
+def test_weights_that_are_not_numbers_are_refused(tmp_path):
+    """A NaN has no nearest code. The message names the tensor, and its place in it."""
+    model = TinyLlama(seed=1)
+    tensors = {name: weights.copy() for name, weights in model.tensors.items()}
+    tensors["model.layers.0.mlp.up_proj.weight"][3, 17] = np.nan
+    folder = model.save_hugging_face(tmp_path / "model", tensors)
+    for command, flags in [
+        ("convert", ("--type", "q8_0")), ("quantize", ("--method", "rtn")),
+        ("quantize", ("--method", "gptq", "--nsamples", "2")),
+    ]:
+        result = run(command, folder, tmp_path / "out.gguf", *flags, status=BAD_INPUT)
+        words = result.stderr.decode()
+        assert "ffn_up" in words or "up_proj" in words, words
+        assert not (tmp_path / "out.gguf").exists()
+
+
 def test_an_index_may_not_leave_its_folder(tmp_path):
     """A shard named `../secret` would let a download read any file of its user."""
     folder = TinyLlama(seed=1).save_hugging_face(tmp_path / "model")
