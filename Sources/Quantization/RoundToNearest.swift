@@ -5,16 +5,6 @@ import TensorIR
 /// Rounds each weight to the nearest level, after a search for the scales at which that costs
 /// least.
 package struct RoundToNearest: Sendable {
-    /// What an error in a weight counts, given that its column counts w.
-    package enum Weighting: Sendable {
-        /// w, which is the layer's squared error if its inputs are uncorrelated.
-        case columns
-        /// w · √(mean of the row's squares + x²): large weights more. GGML's rule.
-        case columnsAndMagnitudes
-    }
-
-    package var weighting = Weighting.columns
-
     package init() {}
 
     /// Rounds a matrix.
@@ -55,19 +45,10 @@ package struct RoundToNearest: Sendable {
     func round(_ target: Matrix, importance: [Float], search: ScaleSearch, into tile: GridTile) {
         let weights = Matrix(rows: min(tile.groupSize, target.rows), columns: Tile.lanes)
         let rounded = Matrix(rows: 1, columns: Tile.lanes)
-        let energies = weighting == .columns ? nil : meanSquares(target)
         for block in 0..<tile.blockCount {
             let columns = tile.columns(ofBlock: block)
             let counts = Self.blockWeights(importance[columns])
-            for (place, column) in columns.enumerated() {
-                let lanes = weights.lanes(place)
-                lanes.fillLanes(counts[place])
-                guard let energy = energies?.lanes(0) else { continue }
-                let x = target.lanes(column)
-                for lane in 0..<Tile.lanes {
-                    lanes[lane] *= (energy[lane] + x[lane] * x[lane]).squareRoot()
-                }
-            }
+            for (place, count) in counts.enumerated() { weights.lanes(place).fillLanes(count) }
             search.fit(
                 target.lanes(columns.lowerBound), weights: weights.lanes(0), count: columns.count,
                 scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block))
@@ -87,17 +68,6 @@ package struct RoundToNearest: Sendable {
         guard sum > 0, sum.isFinite else { return [Float](repeating: 1, count: importance.count) }
         let factor = Float(importance.count) / sum
         return importance.map { $0 * factor }
-    }
-
-    private func meanSquares(_ target: Matrix) -> Matrix {
-        let means = Matrix(rows: 1, columns: Tile.lanes)
-        let mean = means.lanes(0)
-        let share = 1 / Float(max(1, target.rows))
-        for column in 0..<target.rows {
-            let x = target.lanes(column)
-            for lane in 0..<Tile.lanes { mean[lane] += share * x[lane] * x[lane] }
-        }
-        return means
     }
 
     private func weightedError(
