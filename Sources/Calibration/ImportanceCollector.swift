@@ -6,23 +6,22 @@ import Kernels
 ///
 /// The model stays as it is, so one pass over the text serves every later quantization.
 package final class ImportanceCollector: LinearInputObserver {
-    private let weighting: TokenWeighting
-    private var tokenWeights: [Float] = []
+    private let tokenWeights: LayerTokenWeights
     /// mean of w·x² per column, for each matrix.
     package private(set) var meanSquares: [TensorRole: [Float]] = [:]
 
-    package init(weighting: TokenWeighting) { self.weighting = weighting }
+    package init(weighting: TokenWeighting) {
+        tokenWeights = LayerTokenWeights(weighting)
+    }
 
     package func replacements(
         for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
         batch: TokenBatch, decoder: Decoder
     ) throws -> [TensorRole.Module: LinearMatrix] {
-        if modules.contains(.query) {
-            tokenWeights = try weighting.weights(
-                layer: layer, input: input, batch: batch, decoder: decoder)
-        }
+        let weights = try tokenWeights.weights(
+            for: modules, layer: layer, input: input, batch: batch, decoder: decoder)
         let squares = InputStatistics.meanSquares(
-            of: input, weights: tokenWeights, workers: decoder.workers)
+            of: input, weights: weights, workers: decoder.workers)
         for module in modules { meanSquares[TensorRole(module, layer: layer)] = squares }
         return [:]
     }

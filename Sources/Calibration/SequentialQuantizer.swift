@@ -16,16 +16,15 @@ package final class SequentialQuantizer: LinearInputObserver {
         package let hessian: Matrix
     }
 
-    private let weighting: TokenWeighting
+    private let tokenWeights: LayerTokenWeights
     private let quantize: (Request) throws -> [TensorRole.Module: Matrix]
-    private var tokenWeights: [Float] = []
 
     /// - Parameter quantize: returns the weights that each module has from now on, (outputs, inputs); a
     ///   module that it leaves out keeps its own.
     package init(
         weighting: TokenWeighting, quantize: @escaping (Request) throws -> [TensorRole.Module: Matrix]
     ) {
-        self.weighting = weighting
+        tokenWeights = LayerTokenWeights(weighting)
         self.quantize = quantize
     }
 
@@ -33,12 +32,10 @@ package final class SequentialQuantizer: LinearInputObserver {
         for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
         batch: TokenBatch, decoder: Decoder
     ) throws -> [TensorRole.Module: LinearMatrix] {
-        if modules.contains(.query) {
-            tokenWeights = try weighting.weights(
-                layer: layer, input: input, batch: batch, decoder: decoder)
-        }
+        let weights = try tokenWeights.weights(
+            for: modules, layer: layer, input: input, batch: batch, decoder: decoder)
         let hessian = InputStatistics.hessian(
-            of: input, weights: tokenWeights, workers: decoder.workers)
+            of: input, weights: weights, workers: decoder.workers)
         return try quantize(Request(modules: modules, layer: layer, hessian: hessian))
             .reduce(into: [:]) { result, entry in
                 let bias = decoder.bias(of: entry.key, layer: layer)

@@ -27,3 +27,25 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
         }
     }
 }
+
+/// The token weights of the layer that is being calibrated.
+///
+/// They are made where the layer's queries are due and serve all of its matrices.
+final class LayerTokenWeights {
+    private let weighting: TokenWeighting
+    private var weights: [Float] = []
+
+    init(_ weighting: TokenWeighting) { self.weighting = weighting }
+
+    /// - Parameters: as an observer gets them.
+    func weights(
+        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
+        batch: TokenBatch, decoder: Decoder
+    ) throws -> [Float] {
+        if modules.contains(.query) {
+            weights = try weighting.weights(
+                layer: layer, input: input, batch: batch, decoder: decoder)
+        }
+        return weights
+    }
+}

@@ -39,16 +39,6 @@ package final class DoubleMatrix: @unchecked Sendable {
         }
     }
 
-    /// Replaces the upper factor that `factorUpper` left by the inverse of the matrix factored, of which
-    /// only the upper triangle is meaningful.
-    package func invertFromUpperFactor() throws(NotPositiveDefinite) {
-        let order = Int32(self.order)
-        let status = LAPACKE_dpotri(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, elements.baseAddress, order)
-        precondition(status >= 0, "LAPACK refused an inversion (argument \(-status))")
-        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
-    }
-
     /// Replaces the upper factor that `factorUpper` left by its inverse, which is upper too.
     package func invertUpperTriangle() throws(NotPositiveDefinite) {
         let order = Int32(self.order)
@@ -56,17 +46,6 @@ package final class DoubleMatrix: @unchecked Sendable {
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), CChar(UInt8(ascii: "N")), order,
             elements.baseAddress, order)
         precondition(status >= 0, "LAPACK refused an inversion (argument \(-status))")
-        guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
-    }
-
-    /// Solves A·x = b in place for a symmetric positive definite A; both are overwritten.
-    package func solve(_ b: inout [Double]) throws(NotPositiveDefinite) {
-        precondition(b.count == order)
-        let order = Int32(self.order)
-        let status = LAPACKE_dposv(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, 1, elements.baseAddress, order, &b,
-            order)
-        precondition(status >= 0, "LAPACK refused a system (argument \(-status))")
         guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
     }
 }

@@ -116,13 +116,4 @@ extension MetadataValue {
         default: return nil
         }
     }
-
-    /// The values of a floating-point array.
-    public var floats: [Float]? {
-        switch self {
-        case .array(.float32(let values)): values
-        case .array(.float64(let values)): values.map { Float($0) }
-        default: nil
-        }
-    }
 }
