@@ -82,7 +82,9 @@ let package = Package(
         executable("ConvertTool"),
         executable("EvalpplTool"),
         // Tests
-        library("TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat"], path: "Tests/TestSupport"),
+        library(
+            "TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat"],
+            path: "Tests/TestSupport"),
         tests("ByteIOTests", ["ByteIO"]),
         tests("KernelsTests", ["Kernels"]),
         tests("TensorIRTests", ["TensorIR"]),

@@ -16,8 +16,7 @@ public struct Family: Sendable {
     /// Which dimensions of a head GGUF pairs for the rotation; Hugging Face pairs halves.
     public let ggufPairing: RotaryEmbedding.Pairing
 
-    let describeConfiguration:
-        @Sendable (Configuration) throws(ModelError) -> DecoderDescription
+    let describeConfiguration: @Sendable (Configuration) throws(ModelError) -> DecoderDescription
     let describeMetadata: @Sendable (GGUFKeys) throws(ModelError) -> DecoderDescription
     let metadata: @Sendable (DecoderDescription) -> Metadata
     let configuration: @Sendable (DecoderDescription) throws(ModelError) -> [(String, JSON)]
@@ -48,7 +47,9 @@ public struct Family: Sendable {
             guard tensorName.hasSuffix(".\(parameter.rawValue)") else { continue }
             let base = tensorName.dropLast(parameter.rawValue.count + 1)
             for name in names {
-                guard let pattern = dialect == .gguf ? name.gguf : name.huggingFace else { continue }
+                guard let pattern = dialect == .gguf ? name.gguf : name.huggingFace else {
+                    continue
+                }
                 if let layer = Family.match(base, pattern) {
                     return TensorRole(
                         name.module, layer: name.module.isInLayer ? layer : nil, parameter)

@@ -116,7 +116,8 @@ public struct LanguageModel: Sendable {
             }
         }
         guard factors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-            throw ModelError("tensor '\(tensor.descriptor.name)' holds a factor that is not positive")
+            throw ModelError(
+                "tensor '\(tensor.descriptor.name)' holds a factor that is not positive")
         }
         return factors
     }

@@ -23,7 +23,8 @@ public struct RotaryEmbedding: Sendable, Hashable {
         /// All frequencies divided by one factor (Chen et al. 2023).
         case linear(factor: Double)
         /// Low frequencies divided by a factor, high ones kept, a ramp between (Llama 3.1).
-        case llama3(factor: Double, lowFrequency: Double, highFrequency: Double, originalContext: Int)
+        case llama3(
+            factor: Double, lowFrequency: Double, highFrequency: Double, originalContext: Int)
         /// Each frequency divided by its own factor, as GGUF's `rope_freqs.weight` holds it.
         case factors([Float])
     }

@@ -22,7 +22,8 @@ package final class SequentialQuantizer: LinearInputObserver {
     /// - Parameter quantize: returns the weights that each module has from now on, (outputs, inputs); a
     ///   module that it leaves out keeps its own.
     package init(
-        weighting: TokenWeighting, quantize: @escaping (Request) throws -> [TensorRole.Module: Matrix]
+        weighting: TokenWeighting,
+        quantize: @escaping (Request) throws -> [TensorRole.Module: Matrix]
     ) {
         tokenWeights = LayerTokenWeights(weighting)
         self.quantize = quantize

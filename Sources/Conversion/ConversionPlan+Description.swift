@@ -101,7 +101,8 @@ extension ConversionPlan {
 
     /// The name of the folder or file that the model came in.
     private static func name(of checkpoint: Checkpoint) -> String {
-        let path = checkpoint.path.hasSuffix("/") ? String(checkpoint.path.dropLast()) : checkpoint.path
+        let path =
+            checkpoint.path.hasSuffix("/") ? String(checkpoint.path.dropLast()) : checkpoint.path
         let (folder, name) = splitPath(path)
         guard name.hasSuffix(".safetensors") || name.hasSuffix(".json") else { return name }
         return splitPath(folder).name

@@ -91,7 +91,9 @@ extension ConversionPlan {
             var replacements: [TensorRole.Module: Matrix] = [:]
             for module in request.modules {
                 let role = TensorRole(module, layer: request.layer)
-                guard let index = indexByRole[role], let source = model.tensors[role] else { continue }
+                guard let index = indexByRole[role], let source = model.tensors[role] else {
+                    continue
+                }
                 let tensor = tensors[index]
                 let weights = try LinearMatrix(source).decoded(workers: workers)
                 guard isQuantized(tensor) else { continue }

@@ -32,7 +32,9 @@ struct EncodingPolicy {
         let isOutput =
             role.module == .output || (role.module == .tokenEmbedding && isOutputTied)
         if isOutput, wanted.isQuantized, wanted.bitsPerWeight < 8 { wanted = .block(.q8_0) }
-        guard wanted.byteCount(ofRow: source.columns) == nil else { return Choice(encoding: wanted) }
+        guard wanted.byteCount(ofRow: source.columns) == nil else {
+            return Choice(encoding: wanted)
+        }
         return Choice(
             encoding: .scalar(.f16),
             fallback: "rows of \(source.columns) are not whole blocks of \(wanted.weightsPerBlock)")
@@ -45,7 +47,9 @@ struct EncodingPolicy {
         if case .grouped? = requested, !role.module.isLinear || role.parameter == .bias {
             return .scalar(.f16)
         }
-        if let requested, source.encoding.isFloat || source.encoding.isQuantized { return requested }
+        if let requested, source.encoding.isFloat || source.encoding.isQuantized {
+            return requested
+        }
         if case .scalar = source.encoding { return source.encoding }
         return .scalar(.f32)
     }

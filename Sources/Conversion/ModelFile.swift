@@ -11,10 +11,13 @@ public enum ModelFile {
     /// - Throws: `SystemError` for what cannot be read, `FormatError` naming file, field and byte.
     public static func open(_ path: String) throws -> Checkpoint {
         if FileSystem.isFolder(path) { return try openFolder(path) }
-        if try MappedFile(path: path).withBytes(GGUFFile.looksLike) { return try GGUFCheckpoint.open(path: path) }
+        if try MappedFile(path: path).withBytes(GGUFFile.looksLike) {
+            return try GGUFCheckpoint.open(path: path)
+        }
         if path.hasSuffix(".gguf") {
             throw FormatError(
-                .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path)
+                .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path
+            )
         }
         return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
     }

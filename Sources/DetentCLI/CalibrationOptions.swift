@@ -50,9 +50,11 @@ struct CalibrationOptions: ParsableArguments {
         }
         if method == .rtn, calibration == nil {
             for (name, isGiven) in [
-                ("--nsamples", nsamples != nil), ("--seqlen", seqlen != nil), ("--seed", seed != nil),
+                ("--nsamples", nsamples != nil), ("--seqlen", seqlen != nil),
+                ("--seed", seed != nil),
             ] where isGiven {
-                throw ValidationError("'\(name)' needs calibration text; add '--calibration <text>'.")
+                throw ValidationError(
+                    "'\(name)' needs calibration text; add '--calibration <text>'.")
             }
         }
         if let nsamples, nsamples < 1 { throw ValidationError("'--nsamples' must be at least 1.") }
@@ -75,7 +77,8 @@ struct CalibrationOptions: ParsableArguments {
 
     /// The windows that the method works with, or nil where it needs none.
     func windows(for input: Checkpoint, method: QuantizeCommand.Method) throws -> Windows? {
-        guard let name = calibration ?? (method == .gptq ? CorpusText.defaultCalibration : nil) else {
+        guard let name = calibration ?? (method == .gptq ? CorpusText.defaultCalibration : nil)
+        else {
             return nil
         }
         let corpus = try CorpusText(name)

@@ -57,7 +57,8 @@ struct SummaryText {
 
     init(_ summary: ConversionSummary, plan: ConversionPlan, elapsed: Duration) {
         let output = ModelSummary(
-            path: plan.outputPath, byteCount: summary.byteCount, tensors: plan.tensors.map(\.target))
+            path: plan.outputPath, byteCount: summary.byteCount, tensors: plan.tensors.map(\.target)
+        )
         let bits = NumberFormatting.fixed(output.bitsPerWeight, decimals: 2)
         var lines = summary.fallbacks.map { "fallback: \($0.escapedForDisplay)" }
         if plan.recipe.method == .gptq, !summary.matrices.isEmpty {

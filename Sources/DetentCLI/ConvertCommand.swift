@@ -42,7 +42,8 @@ struct ConvertCommand: RootCommand {
     func validate() throws {
         let encoding = try self.encoding()
         if let encoding, encoding.isQuantized, OutputFormat(path: paths.outputPath) != .gguf {
-            throw ValidationError("'\(encoding)' is a type of GGUF; name an output that ends in '.gguf'.")
+            throw ValidationError(
+                "'\(encoding)' is a type of GGUF; name an output that ends in '.gguf'.")
         }
     }
 

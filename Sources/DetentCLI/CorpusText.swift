@@ -28,7 +28,8 @@ struct CorpusText {
     /// The files of a corpus, as the manifest lists them, or nil where it lists no such corpus.
     private static func files(ofCorpus name: String) throws -> [String]? {
         let path = BundledData.corpusPath("Manifest.json")
-        let manifest = try JSON(parsing: MappedFile.contents(ofFile: path), subject: "Manifest.json")
+        let manifest = try JSON(
+            parsing: MappedFile.contents(ofFile: path), subject: "Manifest.json")
         let corpus = manifest["corpora"]?.array?.first { $0["name"]?.string == name }
         return corpus?["files"]?.array?.compactMap { $0["path"]?.string }
     }

@@ -156,7 +156,8 @@ struct WindowOptions: ParsableArguments {
 /// Bounds for the figures.
 struct GateOptions: ParsableArguments {
     @Option(
-        help: ArgumentHelp("Mean divergence from the reference, in nats per token.", valueName: "x"))
+        help: ArgumentHelp("Mean divergence from the reference, in nats per token.", valueName: "x")
+    )
     var maxKld: Double?
 
     @Option(
@@ -165,7 +166,8 @@ struct GateOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Share of tokens, 0 to 1, at which both find the same one most likely.", valueName: "x"))
+            "Share of tokens, 0 to 1, at which both find the same one most likely.", valueName: "x")
+    )
     var minTop1: Double?
 
     var given: [String] {

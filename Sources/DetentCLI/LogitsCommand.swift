@@ -38,7 +38,8 @@ struct LogitsCommand: ParsableCommand {
 
     func run() throws {
         guard !FileSystem.isSameFile(inputIds, output) else {
-            throw UsageError("the output '\(output.escapedForDisplay)' is the input; name another file")
+            throw UsageError(
+                "the output '\(output.escapedForDisplay)' is the input; name another file")
         }
         let sequences = try TokenSequences(path: inputIds)
         let model = try LanguageModel(ModelFile.open(model))

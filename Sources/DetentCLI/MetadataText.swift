@@ -47,7 +47,11 @@ extension MetadataArray {
     /// The first elements as the terminal shows them.
     fileprivate var beginning: [String] {
         elements(limit: 4).map {
-            if case .string(let text) = $0 { MetadataValue.quoted(text, limit: 16) } else { $0.abbreviated }
+            if case .string(let text) = $0 {
+                MetadataValue.quoted(text, limit: 16)
+            } else {
+                $0.abbreviated
+            }
         }
     }
 

@@ -28,7 +28,9 @@ struct QuantizeCommand: RootCommand {
     @OptionGroup(title: "Grid") var grid: GridOptions
 
     @Option(
-        help: "How codes are chosen: each by itself (rtn), or so that they make up for each other (gptq).")
+        help:
+            "How codes are chosen: each by itself (rtn), or so that they make up for each other (gptq)."
+    )
     var method = Method.rtn
 
     @OptionGroup(title: "Method") var tuning: MethodOptions
@@ -74,7 +76,8 @@ struct QuantizeCommand: RootCommand {
         case .rtn where calibration.calibration != nil: "rtn, errors weighted by calibration text"
         case .rtn: "rtn"
         case .gptq:
-            tuning.columnOrder == .activation ? "gptq, in activation order" : "gptq, from left to right"
+            tuning.columnOrder == .activation
+                ? "gptq, in activation order" : "gptq, from left to right"
         }
     }
 }

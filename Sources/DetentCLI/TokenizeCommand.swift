@@ -15,7 +15,8 @@ struct TokenizeCommand: ParsableCommand {
               detent tokenize out.gguf --file text.txt --json
             """)
 
-    @Argument(help: "The model whose tokenizer is used; without it, the one that comes with Detent.")
+    @Argument(
+        help: "The model whose tokenizer is used; without it, the one that comes with Detent.")
     var model: String?
 
     @Option(help: "The text itself.") var text: String?

@@ -84,7 +84,8 @@ extension Convention {
                 guard windows.count < limit, scoredEnd < end else { break }
                 windows.append(
                     EvaluationWindow(
-                        ids: Array(ids[start..<end]), scored: scoredEnd - 1 - start..<end - 1 - start))
+                        ids: Array(ids[start..<end]),
+                        scored: scoredEnd - 1 - start..<end - 1 - start))
                 scoredEnd = end
             }
             return windows

@@ -54,7 +54,8 @@ struct Attention {
 
     private func forEachBlock(
         queries: UnsafePointer<Float>, queryCount: Int, head: Int, past: Past,
-        _ body: (_ block: Range<Int>, _ keyCount: Int, _ probabilities: UnsafePointer<Float>) -> Void
+        _ body: (_ block: Range<Int>, _ keyCount: Int, _ probabilities: UnsafePointer<Float>) ->
+            Void
     ) {
         let keyValueColumn = head / (headCount / keyValueHeadCount) * headSize
         let scale = 1 / Float(headSize).squareRoot()

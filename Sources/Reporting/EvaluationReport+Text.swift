@@ -17,7 +17,9 @@ extension EvaluationReport {
         add("model", model)
         if let reference { add("reference", reference) }
         var texts = TextTable(("", .left), ("", .left))
-        texts.add("text", "\(text.escapedForDisplay) (\(NumberFormatting.grouped(textTokenCount)) tokens)")
+        texts.add(
+            "text", "\(text.escapedForDisplay) (\(NumberFormatting.grouped(textTokenCount)) tokens)"
+        )
         texts.add(
             "convention",
             "\(result.convention); \(NumberFormatting.grouped(result.tokensScored)) tokens scored in "

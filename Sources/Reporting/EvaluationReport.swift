@@ -43,7 +43,9 @@ public struct EvaluationReport: Sendable, Hashable {
         public let bound: Double
 
         public init(_ figure: String, _ value: Double, _ direction: Direction, _ bound: Double) {
-            (self.figure, self.value, self.direction, self.bound) = (figure, value, direction, bound)
+            (self.figure, self.value, self.direction, self.bound) = (
+                figure, value, direction, bound
+            )
         }
 
         /// What is not a number passes no gate.

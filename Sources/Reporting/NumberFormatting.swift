@@ -41,7 +41,8 @@ package enum NumberFormatting {
 
     /// A stretch of time: `0.4 s`, `42 s`, `3 min 05 s`, `2 h 10 min`.
     package static func duration(_ duration: Duration) -> String {
-        let seconds = Double(duration.components.seconds)
+        let seconds =
+            Double(duration.components.seconds)
             + Double(duration.components.attoseconds) * 1e-18
         guard seconds >= 9.95 else { return "\(fixed(max(0, seconds), decimals: 1)) s" }
         let whole = Int(seconds.rounded())

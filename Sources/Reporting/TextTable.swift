@@ -31,7 +31,9 @@ package struct TextTable {
             var line = margin
             for (column, cell) in row.enumerated() {
                 let gap = String(repeating: " ", count: widths[column] - cell.count)
-                line += (column > 0 ? "  " : "") + (alignments[column] == .left ? cell + gap : gap + cell)
+                line +=
+                    (column > 0 ? "  " : "")
+                    + (alignments[column] == .left ? cell + gap : gap + cell)
             }
             while line.last == " " { line.removeLast() }
             return line + "\n"

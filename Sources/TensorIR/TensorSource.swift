@@ -65,7 +65,9 @@ public struct BufferedTensor: TensorSource {
         precondition(rows.lowerBound >= 0 && rows.upperBound <= descriptor.rows)
         let start = rows.lowerBound * descriptor.rowByteCount
         let end = rows.upperBound * descriptor.rowByteCount
-        return try storage.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[start..<end])) }
+        return try storage.withUnsafeBytes {
+            try body(UnsafeRawBufferPointer(rebasing: $0[start..<end]))
+        }
     }
 }
 

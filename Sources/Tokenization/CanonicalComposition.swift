@@ -1,9 +1,9 @@
 // The standard library normalizes strings to compare them, but keeps the function to itself; on
 // Apple systems, where the interface of the library does not even name it, Foundation has the same.
 #if canImport(Darwin)
-    import Foundation
+import Foundation
 #else
-    @_spi(_Unicode) import Swift
+@_spi(_Unicode) import Swift
 #endif
 
 /// Unicode's normalization form C (Unicode Standard Annex 15).
@@ -20,12 +20,12 @@ enum CanonicalComposition {
         guard text.contains(where: { $0 >= 0xCC }) else { return nil }
         let string = sortingLongRuns(String(decoding: text, as: UTF8.self))
         #if canImport(Darwin)
-            return Array(string.precomposedStringWithCanonicalMapping.utf8)
+        return Array(string.precomposedStringWithCanonicalMapping.utf8)
         #else
-            var result: [UInt8] = []
-            result.reserveCapacity(text.count)
-            for scalar in string._nfc { UTF8.encode(scalar)?.forEach { result.append($0) } }
-            return result
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        for scalar in string._nfc { UTF8.encode(scalar)?.forEach { result.append($0) } }
+        return result
         #endif
     }
 

@@ -44,16 +44,21 @@ private struct Parts {
     #expect(model.description.contextLength == 2048)
 }
 
-@Test(arguments: [
-    ("model_type", JSON.string("mamba"), "'model_type' is 'mamba'"),
-    ("hidden_act", "gelu", "'hidden_act'"), ("hidden_size", 0, "'hidden_size'"),
-    ("hidden_size", "8", "'hidden_size'"), ("vocab_size", .number(1e30), "'vocab_size'"),
-    ("num_hidden_layers", nil, "'num_hidden_layers'"), ("sliding_window", 16, "'sliding_window'"),
-    ("num_key_value_heads", 3, "cannot share"), ("head_dim", 3, "cannot be rotated"),
-    ("rope_scaling", ["rope_type": "yarn"], "'yarn'"), ("rope_scaling", 3, "'rope_scaling'"),
-    ("rope_scaling", ["type": "linear"], "factor"), ("intermediate_size", 15, "[16, 8]"),
-    ("quantization_config", ["quant_method": "gptq"], "'gptq'"),
-] as [(String, JSON, String)]) func namesTheKeyThatIsWrong(key: String, value: JSON, words: String) {
+@Test(
+    arguments: [
+        ("model_type", JSON.string("mamba"), "'model_type' is 'mamba'"),
+        ("hidden_act", "gelu", "'hidden_act'"), ("hidden_size", 0, "'hidden_size'"),
+        ("hidden_size", "8", "'hidden_size'"), ("vocab_size", .number(1e30), "'vocab_size'"),
+        ("num_hidden_layers", nil, "'num_hidden_layers'"),
+        ("sliding_window", 16, "'sliding_window'"),
+        ("num_key_value_heads", 3, "cannot share"), ("head_dim", 3, "cannot be rotated"),
+        ("rope_scaling", ["rope_type": "yarn"], "'yarn'"), ("rope_scaling", 3, "'rope_scaling'"),
+        ("rope_scaling", ["type": "linear"], "factor"), ("intermediate_size", 15, "[16, 8]"),
+        ("quantization_config", ["quant_method": "gptq"], "'gptq'"),
+    ] as [(String, JSON, String)]) func namesTheKeyThatIsWrong(
+        key: String, value: JSON, words: String
+    )
+{
     var parts = Parts()
     parts.configuration[key] = value
     #expect { try LanguageModel(parts.checkpoint) } throws: { "\($0)".contains(words) }
@@ -99,7 +104,9 @@ private struct Parts {
         ])
     let keys = try #require(exported.first { $0.role.module == .key })
     // Rows 0, 1, 2, 3 of a head of four become 0, 2, 1, 3; a row has eight bytes.
-    #expect(try keys.source.bytes().map { $0 / 8 } == [0, 2, 1, 3].flatMap { [UInt8](repeating: $0, count: 8) })
+    #expect(
+        try keys.source.bytes().map { $0 / 8 }
+            == [0, 2, 1, 3].flatMap { [UInt8](repeating: $0, count: 8) })
 }
 
 @Test func theFilesCopyOfATiedOutputIsLeftOut() throws {

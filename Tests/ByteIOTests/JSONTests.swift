@@ -6,7 +6,8 @@ private func parse(_ text: String) throws(FormatError) -> JSON {
 }
 
 @Test func readsEveryKindOfValue() throws {
-    let text = #"{"a":[1,-2.5e3,true,false,null],"ü":"\u00e9\n\ud83d\ude00","big":12345678901234567890}"#
+    let text =
+        #"{"a":[1,-2.5e3,true,false,null],"ü":"\u00e9\n\ud83d\ude00","big":12345678901234567890}"#
     let json = try parse(text)
     #expect(json["a"] == [1, -2500.0, true, false, nil])
     #expect(json["ü"] == "é\n😀")

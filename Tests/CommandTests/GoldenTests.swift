@@ -23,7 +23,8 @@ import Testing
             decoding: try MappedFile.contents(ofFile: "\(folder)/command"), as: UTF8.self)
         let outcome = try Shell.run(command)
         for (file, content) in [
-            ("stdout", outcome.output), ("stderr", outcome.error), ("status", "\(outcome.status)\n"),
+            ("stdout", outcome.output), ("stderr", outcome.error),
+            ("status", "\(outcome.status)\n"),
         ] {
             let path = "\(folder)/\(file)"
             if Shell.updatesGoldens {

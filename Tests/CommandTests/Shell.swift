@@ -16,7 +16,8 @@ enum Shell {
 
     /// The folder of the executables, which is the one of the test bundle.
     private static let productFolder: String = {
-        let bundle = CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
+        let bundle =
+            CommandLine.arguments.first { $0.contains(".xctest") } ?? CommandLine.arguments[0]
         let components = bundle.split(separator: "/", omittingEmptySubsequences: false)
         let end = components.firstIndex { $0.hasSuffix(".xctest") } ?? components.count - 1
         return components[..<end].joined(separator: "/")

@@ -29,7 +29,9 @@ private func remove(folder: String) {
 }
 
 @discardableResult
-func convert(_ input: String, to output: String, _ recipe: Recipe = Recipe()) throws -> ConversionSummary {
+func convert(_ input: String, to output: String, _ recipe: Recipe = Recipe()) throws
+    -> ConversionSummary
+{
     try ConversionPlan(input: ModelFile.open(input), outputPath: output, recipe: recipe).execute()
 }
 

@@ -52,7 +52,9 @@ func aQuantizedFolderReadsBackAsItWasWritten(bits: Int, groupSize: Int, isSymmet
         )
         #expect(Set(source.keys) == Set(back.keys))
         let name = "model.layers.1.mlp.down_proj.weight"
-        let (x, y) = (try weights(try #require(source[name])), try weights(try #require(back[name])))
+        let (x, y) = (
+            try weights(try #require(source[name])), try weights(try #require(back[name]))
+        )
         let error = zip(x, y).reduce(Float(0)) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
         let energy = x.reduce(Float(0)) { $0 + $1 * $1 }
         #expect(error < energy * (bits == 2 ? 0.4 : bits == 3 ? 0.1 : 0.03))

@@ -13,7 +13,8 @@ private func recipe(
         ofFile: BundledData.corpusPath("calibration/prose.txt"))
     let tokenizer = try Tokenizer(checkpoint: ModelFile.open(BundledData.defaultModelPath))
     recipe.calibrationWindows = try CalibrationWindows(
-        text: text, tokenizer: tokenizer, length: 64, count: 12).ids
+        text: text, tokenizer: tokenizer, length: 64, count: 12
+    ).ids
     return recipe
 }
 
@@ -81,7 +82,8 @@ private let sharedRunLength = 8
     func runs(_ set: String) throws -> Set<[Substring]> {
         var runs: Set<[Substring]> = []
         for kind in kinds {
-            let bytes = try MappedFile.contents(ofFile: BundledData.corpusPath("\(set)/\(kind).txt"))
+            let bytes = try MappedFile.contents(
+                ofFile: BundledData.corpusPath("\(set)/\(kind).txt"))
             let words = String(decoding: bytes, as: UTF8.self).lowercased()
                 .split { !$0.isLetter && !$0.isNumber }
             for start in 0..<max(0, words.count - sharedRunLength) {

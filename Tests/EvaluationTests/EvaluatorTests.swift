@@ -90,7 +90,9 @@ private let kernelTolerance = 0x1p-19
                 losses.append(-q[next])
                 referenceLosses.append(-p[next])
                 divergences.append(zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) })
-                let (first, second) = (q.firstIndex(of: q.max() ?? 0), p.firstIndex(of: p.max() ?? 0))
+                let (first, second) = (
+                    q.firstIndex(of: q.max() ?? 0), p.firstIndex(of: p.max() ?? 0)
+                )
                 agreements.append(first == second ? 1 : 0)
             }
         }

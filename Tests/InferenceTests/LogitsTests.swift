@@ -18,7 +18,8 @@ private let additionOrderTolerance = 1e-4
     arguments: references)
 func logitsMatchTransformers(path: String) throws {
     try expectReferenceLogits(
-        model: Repository.shared(path), reference: "\(Repository.shared(path))/reference.safetensors")
+        model: Repository.shared(path),
+        reference: "\(Repository.shared(path))/reference.safetensors")
 }
 
 @Test func logitsOfTheBundledModelMatchTransformers() throws {

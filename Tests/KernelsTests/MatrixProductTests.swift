@@ -17,7 +17,8 @@ func productMatchesItsDefinition(rows: Int, inner: Int, columns: Int) {
             Matrix(rows: rows, columns: columns, start), Matrix(rows: rows, columns: columns, start)
         )
         multiply(
-            first.operand, second.operand, into: fast.pointer(toRow: 0), stride: columns, rows: rows,
+            first.operand, second.operand, into: fast.pointer(toRow: 0), stride: columns,
+            rows: rows,
             inner: inner, columns: columns, scale: 0.5, keep: 1)
         multiplyReference(
             first.operand, second.operand, into: slow.pointer(toRow: 0), stride: columns,
@@ -54,7 +55,9 @@ private final class MatrixOperandPair {
     let (one, many) = (
         Matrix(rows: columns, columns: columns), Matrix(rows: columns, columns: columns)
     )
-    for (gram, workers) in [(one, Workers(threadCount: 1)), (many, Workers(threadCount: threadCount))] {
+    for (gram, workers) in [
+        (one, Workers(threadCount: 1)), (many, Workers(threadCount: threadCount)),
+    ] {
         accumulateGram(
             of: UnsafeBufferPointer(x.elements), factors: factors, into: gram, workers: workers)
         mirrorGram(gram)
