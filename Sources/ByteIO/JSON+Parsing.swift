@@ -9,6 +9,7 @@ extension JSON {
     /// Stricter than most: a key that stands twice in an object is an error, because two readers
     /// could see two different files.
     /// - Parameters:
+    ///   - bytes: the whole document, UTF-8.
     ///   - subject: what the text is, for errors: `config.json`.
     ///   - base: where the text starts in its file, so that errors count from the file's start.
     /// - Throws: `FormatError` (`malformed`, `duplicateName`, `limitExceeded`, `truncated`).

@@ -2,6 +2,7 @@ extension JSON {
     /// The document as text, deterministic: keys in their order, the shortest digits that read back.
     ///
     /// - Parameter indentation: spaces per level; nil writes everything on one line.
+    /// - Returns: text that `init(parsing:subject:)` reads back as the same document.
     public func text(indentation: Int? = nil) -> String {
         var result = ""
         write(to: &result, indentation: indentation, level: 0)

@@ -11,7 +11,10 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
     public let path: String
     public let code: Int32
 
-    /// - Parameter code: an `errno` value; the current one by default, so call this first thing.
+    /// - Parameters:
+    ///   - verb: what was tried: `read`, `create`.
+    ///   - path: the file or folder that it was tried on.
+    ///   - code: an `errno` value; the current one by default, so call this first thing.
     public init(cannot verb: String, _ path: String, code: Int32 = errno) {
         self.verb = verb
         self.path = path

@@ -7,6 +7,8 @@ enum InputStatistics {
     /// - Parameters:
     ///   - input: (tokens, columns).
     ///   - weights: one per token, none of them negative.
+    ///   - workers: the threads to sum on; the result does not depend on them.
+    /// - Returns: the whole symmetric matrix.
     static func hessian(
         of input: UnsafeMutableBufferPointer<Float>, weights: [Float], workers: Workers
     ) -> Matrix {

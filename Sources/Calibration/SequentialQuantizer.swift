@@ -19,8 +19,10 @@ package final class SequentialQuantizer: LinearInputObserver {
     private let tokenWeights: LayerTokenWeights
     private let quantize: (Request) throws -> [TensorRole.Module: Matrix]
 
-    /// - Parameter quantize: returns the weights that each module has from now on, (outputs, inputs); a
-    ///   module that it leaves out keeps its own.
+    /// - Parameters:
+    ///   - weighting: what each token counts in the Hessians.
+    ///   - quantize: returns the weights that each module has from now on, (outputs, inputs); a
+    ///     module that it leaves out keeps its own.
     package init(
         weighting: TokenWeighting,
         quantize: @escaping (Request) throws -> [TensorRole.Module: Matrix]

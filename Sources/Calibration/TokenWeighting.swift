@@ -14,7 +14,13 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
 
     /// One weight per token of the batch, 1 on average.
     ///
-    /// - Parameter input: what the layer's queries and keys are made of, (tokens, hiddenSize).
+    /// - Parameters:
+    ///   - layer: the layer that is about to see the tokens.
+    ///   - input: what the layer's queries and keys are made of, (tokens, hiddenSize).
+    ///   - batch: the sequences that the tokens belong to.
+    ///   - decoder: the model, whose attention is asked.
+    /// - Returns: as many numbers as the batch has tokens, none of them negative.
+    /// - Throws: what decoding the query and key matrices throws.
     func weights(
         layer: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch, decoder: Decoder
     ) throws -> [Float] {

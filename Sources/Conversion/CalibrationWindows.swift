@@ -15,6 +15,8 @@ public struct CalibrationWindows: Sendable {
     /// as in evaluation.
     ///
     /// - Parameters:
+    ///   - text: UTF-8.
+    ///   - tokenizer: the model's own.
     ///   - length: tokens per window.
     ///   - count: windows wanted; fewer where the text has fewer.
     ///   - seed: nil takes the first windows in order, a number draws them at random.

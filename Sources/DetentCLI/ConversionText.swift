@@ -9,7 +9,9 @@ import TensorIR
 struct PlanText {
     let text: String
 
-    /// - Parameter details: lines for the heading; those without a value are left out.
+    /// - Parameters:
+    ///   - plan: what is about to be done.
+    ///   - details: lines for the heading; those without a value are left out.
     init(_ plan: ConversionPlan, details: [(name: String, value: String?)] = []) {
         var heading = TextTable(("", .left), ("", .left))
         let input = ModelSummary(named: plan.input)

@@ -11,6 +11,7 @@ struct CorpusText {
     static let defaultEvaluation = "general-held-out"
 
     /// - Parameter nameOrPath: a file's path; or, where there is no such file, a bundled corpus.
+    /// - Throws: `SystemError` when there is neither, or the file cannot be read.
     init(_ nameOrPath: String) throws {
         let isFile = FileSystem.exists(nameOrPath)
         guard !isFile, !nameOrPath.contains("/"),

@@ -28,6 +28,7 @@ final class TerminalProgress: ProgressSink {
     /// - Parameters:
     ///   - isTerminal: whether a line can be redrawn.
     ///   - columns: longer lines would wrap, and a wrapped line cannot be redrawn.
+    ///   - write: puts text on standard error.
     init(isTerminal: Bool, columns: Int, write: @escaping @Sendable (String) -> Void) {
         (self.isTerminal, self.columns, self.write) = (isTerminal, columns, write)
     }

@@ -60,6 +60,7 @@ extension Convention {
     ///   - beginningOfText: that BOS. It takes the place of the first token of every half-window, as in
     ///     llama.cpp; strided windows are left as they are.
     ///   - limit: windows to return at most; nil returns all.
+    /// - Returns: at least one window, in the text's order.
     /// - Throws: `EvaluationError` for a text that does not fill one window.
     public func windows(
         of ids: [Int32], beginningOfText: Int32?, limit: Int? = nil

@@ -20,8 +20,12 @@ public struct EvaluationPlan: Sendable {
     /// Scores a model on a text, and compares it with a reference where there is one.
     ///
     /// - Parameters:
+    ///   - model: the model to score.
+    ///   - reference: the model that it was made from; both have the same vocabulary.
     ///   - ids: the text in tokens of both models, with the tokenizer's BOS in front where it adds one.
     ///   - beginningOfText: that BOS.
+    ///   - progress: hears of each window.
+    /// - Returns: the figures of `model`, and the comparison where there is a reference.
     /// - Throws: `EvaluationError` when text and models do not allow it; `ModelError` for a token that the
     ///   vocabulary does not have.
     public func evaluate(

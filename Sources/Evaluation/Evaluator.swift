@@ -28,7 +28,11 @@ package struct Evaluator {
         (self.model, self.reference, self.workers) = (model, reference, workers)
     }
 
-    /// - Parameter windows: at least one; `Convention.windows` makes them.
+    /// - Parameters:
+    ///   - windows: at least one; `Convention.windows` makes them.
+    ///   - convention: how they were cut; it goes into the result.
+    ///   - progress: hears of each window.
+    /// - Returns: means over all scored tokens.
     /// - Throws: `EvaluationError` for logits that are not finite, and what the models throw.
     package func evaluate(
         _ windows: [EvaluationWindow], convention: Convention,
@@ -85,7 +89,12 @@ package struct Evaluator {
         return scores
     }
 
-    /// - Parameter logits: one row per target, in the targets' order.
+    /// - Parameters:
+    ///   - targets: the tokens to predict.
+    ///   - logits: one row per target, in the targets' order.
+    ///   - referenceLogits: the reference's, likewise.
+    /// - Returns: one score per target.
+    /// - Throws: `EvaluationError` for logits that are not finite.
     private func score(
         _ targets: [Target], _ logits: Matrix, _ referenceLogits: Matrix?
     ) throws(EvaluationError) -> [TokenScore] {

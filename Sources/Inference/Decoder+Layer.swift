@@ -167,8 +167,12 @@ extension Decoder {
     /// The attention that each token receives: the sum over queries of its probabilities, averaged over
     /// heads; 1 on average over a sequence.
     ///
-    /// - Parameter input: what the query and key matrices multiply, (tokens, hiddenSize).
+    /// - Parameters:
+    ///   - index: the layer.
+    ///   - input: what the query and key matrices multiply, (tokens, hiddenSize).
+    ///   - batch: the sequences that the tokens belong to.
     /// - Returns: one number for each token of the batch.
+    /// - Throws: what reading the two matrices throws.
     package func attentionMass(
         layer index: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch
     ) throws -> [Float] {

@@ -18,7 +18,10 @@ package final class Decoder: Sendable {
 
     package var description: DecoderDescription { model.description }
 
-    /// - Parameter positionCount: positions that any sequence may reach.
+    /// - Parameters:
+    ///   - model: the weights, which stay where they are.
+    ///   - positionCount: positions that any sequence may reach.
+    ///   - workers: the threads to compute on; the results do not depend on them.
     /// - Throws: `UnsupportedEncoding` for weights that no decoder exists for.
     package init(_ model: LanguageModel, positionCount: Int, workers: Workers) throws {
         self.model = model

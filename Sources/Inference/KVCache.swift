@@ -11,7 +11,10 @@ package final class KVCache {
     let values: [Matrix]
     let sequenceCount: Int
 
-    /// - Parameter capacity: positions that each sequence may grow to.
+    /// - Parameters:
+    ///   - decoder: the model whose keys and values are kept.
+    ///   - capacity: positions that each sequence may grow to.
+    ///   - sequenceCount: sequences that grow side by side.
     package init(for decoder: Decoder, capacity: Int, sequenceCount: Int = 1) {
         let width = decoder.description.keyValueHeadCount * decoder.description.headSize
         let make = { Matrix(rows: sequenceCount * capacity, columns: width) }

@@ -8,8 +8,12 @@ import Kernels
 package protocol LinearInputObserver {
     /// - Parameters:
     ///   - modules: the matrices that will multiply `input`.
+    ///   - layer: the layer that they belong to.
     ///   - input: (tokens, columns).
+    ///   - batch: the sequences that the tokens belong to.
+    ///   - decoder: who asks.
     /// - Returns: weights to use in place of the model's, for this pass.
+    /// - Throws: whatever should end the pass.
     func replacements(
         for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
         batch: TokenBatch, decoder: Decoder

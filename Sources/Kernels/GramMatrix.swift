@@ -10,6 +10,7 @@
 ///   - x: (rows, columns), row-major without gaps.
 ///   - factors: what each row is multiplied by first.
 ///   - gram: (columns, columns).
+///   - workers: the threads to sum on.
 package func accumulateGram(
     of x: UnsafeBufferPointer<Float>, factors: [Float], into gram: Matrix, workers: Workers
 ) {

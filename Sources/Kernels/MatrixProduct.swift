@@ -6,7 +6,10 @@ package struct MatrixOperand {
     let stride: Int
     let isTransposed: Bool
 
-    /// - Parameter stride: elements from one stored row to the next.
+    /// - Parameters:
+    ///   - start: the first element; the matrix must outlive the operand.
+    ///   - stride: elements from one stored row to the next.
+    ///   - transposed: whether the stored rows are the operand's columns.
     package init(_ start: UnsafePointer<Float>, stride: Int, transposed: Bool = false) {
         (self.start, self.stride, isTransposed) = (start, stride, transposed)
     }

@@ -34,7 +34,12 @@ package struct GPTQ: Sendable {
     ///
     /// - Parameters:
     ///   - weights: (rows, columns).
+    ///   - encoding: one that `LevelGrid` describes.
     ///   - hessian: of the layer's inputs.
+    ///   - workers: the threads to work on; the result does not depend on them.
+    /// - Returns: the blocks, their weights, and what the rounding cost.
+    /// - Throws: `QuantizationError` for an encoding without a grid, widths that differ, and weights
+    ///   that are not finite.
     package func quantize(
         _ weights: Matrix, to encoding: Encoding, hessian: Hessian, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {

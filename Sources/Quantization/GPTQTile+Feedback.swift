@@ -3,8 +3,11 @@ import Kernels
 extension GPTQTile {
     /// Rounds all columns in the Hessian's order, with error feedback.
     ///
-    /// - Parameter nearest: whose scales are used where they have to be known beforehand: in any
-    ///   order other than the natural one, in which a block's columns do not follow each other.
+    /// - Parameters:
+    ///   - nearest: whose scales are used where they have to be known beforehand: in any order
+    ///     other than the natural one, in which a block's columns do not follow each other.
+    ///   - factor: the `factor` of the Hessian, in its order.
+    ///   - batchSize: columns corrected one at a time before the rest catch up. Speed only.
     func feedBack(startingFrom nearest: GridTile, factor: Matrix, batchSize: Int) {
         let order = hessian.order
         let isNatural = order.elementsEqual(0..<columns)

@@ -5,6 +5,7 @@ extension GPTQTile {
     /// Moves a block's scale and minimum to where the error is smallest, all codes being fixed.
     ///
     /// - Parameters:
+    ///   - block: the block's place among the tile's.
     ///   - batch: columns that include the block's; `gradient` follows the move in these.
     ///   - changes: of the weights in the batch, to which the moves are added: (batch, lanes).
     func moveScale(ofBlock block: Int, batch: Range<Int>, changes: Matrix) {

@@ -43,6 +43,8 @@ package final class Hessian: Sendable {
     /// - Parameters:
     ///   - hessian: symmetric, (columns, columns).
     ///   - dampingFraction: of the mean of the diagonal; positive.
+    ///   - largestDampingFraction: where raising the damping ends.
+    ///   - order: in which columns are rounded.
     package init(
         _ hessian: Matrix, dampingFraction: Float = 0.01, largestDampingFraction: Float = 1,
         order: ColumnOrder = .activation

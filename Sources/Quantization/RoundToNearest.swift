@@ -11,8 +11,13 @@ package struct RoundToNearest: Sendable {
     ///
     /// - Parameters:
     ///   - weights: (rows, columns).
+    ///   - encoding: one that `LevelGrid` describes.
     ///   - importance: what an error in each column counts, not negative, as an importance matrix
     ///     says; nil for all alike.
+    ///   - workers: the threads to work on; the result does not depend on them.
+    /// - Returns: the blocks, their weights, and what the rounding cost.
+    /// - Throws: `QuantizationError` for an encoding without a grid, widths that differ, and weights
+    ///   that are not finite.
     package func quantize(
         _ weights: Matrix, to encoding: Encoding, importance: [Float]? = nil, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {

@@ -44,9 +44,13 @@ final class ScaleSearch {
     }
 
     /// Fits one block.
+    ///
     /// - Parameters:
-    ///   - x, weights: (count, lanes), column after column; the weights are not negative.
-    ///   - scales, minimums: receive the result.
+    ///   - x: (count, lanes), column after column.
+    ///   - weights: what an error in each counts, likewise; not negative.
+    ///   - count: columns in the block.
+    ///   - scales: receives the result.
+    ///   - minimums: receives the result.
     func fit(
         _ x: UnsafePointer<Float>, weights: UnsafePointer<Float>, count: Int, scales: Lanes,
         minimums: Lanes
@@ -67,9 +71,12 @@ final class ScaleSearch {
 extension ScaleSearch {
     /// Codes for the current inverse scales, and their sums.
     ///
-    /// - Parameter errors: receives the errors of these codes at the current scale. The sums tell
-    ///   them too, but as a difference of large numbers: not sharply enough to tell a scale that
-    ///   hits every weight exactly from its neighbours.
+    /// - Parameters:
+    ///   - block: the weights to round.
+    ///   - minimums: what is taken off them first.
+    ///   - errors: receives the errors of these codes at the current scale. The sums tell
+    ///     them too, but as a difference of large numbers: not sharply enough to tell a scale that
+    ///     hits every weight exactly from its neighbours.
     @inline(__always)
     func collect(
         _ block: WeightedBlock, minimums: UnsafePointer<Float>,

@@ -33,7 +33,9 @@ public struct ModelSummary: Sendable, Hashable {
         bitsPerWeight = Double(tensorBytes) * 8 / Double(max(1, parameterCount))
     }
 
-    /// - Parameter name: what to call it; its path by default.
+    /// - Parameters:
+    ///   - checkpoint: the model.
+    ///   - name: what to call it; its path by default.
     public init(_ checkpoint: Checkpoint, name: String? = nil) {
         self.init(
             path: name ?? checkpoint.path, byteCount: checkpoint.byteCount,

@@ -79,7 +79,9 @@ public struct PermutedTensor: TensorSource {
     private let base: any TensorSource
     private let sourceRow: @Sendable (Int) -> Int
 
-    /// - Parameter sourceRow: maps a row of this tensor to the row of `base` that it shows.
+    /// - Parameters:
+    ///   - base: the tensor whose rows are shown.
+    ///   - sourceRow: maps a row of this tensor to the row of `base` that it shows.
     public init(_ base: any TensorSource, sourceRow: @escaping @Sendable (Int) -> Int) {
         (descriptor, self.base, self.sourceRow) = (base.descriptor, base, sourceRow)
     }

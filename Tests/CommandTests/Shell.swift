@@ -24,6 +24,8 @@ enum Shell {
     }()
 
     /// - Parameter command: for `sh`, run in a temporary folder that is removed afterwards.
+    /// - Returns: what it printed, and its exit status.
+    /// - Throws: what making the folder or starting the shell throws.
     static func run(_ command: String) throws -> Outcome {
         let folder = try TemporaryFolder()
         let work = folder.path("work")
