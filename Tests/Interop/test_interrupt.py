@@ -21,6 +21,11 @@ def duration(tmp_path_factory):
     return time.monotonic() - started
 
 
+def listen_to_interrupts():
+    """A shell starts background jobs with SIGINT ignored, and a command leaves that as it is."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupt(out, after, how, ready=False):
     """Starts the work and sends a signal after so many seconds; returns the status and standard error.
 
@@ -28,7 +33,9 @@ def interrupt(out, after, how, ready=False):
     `ready` counts from the first line of progress, when the command surely listens to signals.
     """
     for _ in range(8):
-        process = subprocess.Popen(argv(*WORK, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            argv(*WORK, out), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            preexec_fn=listen_to_interrupts)
         try:
             words = process.stderr.readline() if ready else b""
             time.sleep(after)
