@@ -31,19 +31,22 @@ enum InputStatistics {
         let tokens = weights.count
         let columns = input.count / tokens
         precondition(input.count == tokens * columns)
-        nonisolated(unsafe) let input = input
+        guard let base = input.baseAddress else { return [] }
+        nonisolated(unsafe) let start = base
         let sums = Matrix(rows: 1, columns: columns)
         workers.forEachRange(of: columns, length: 64) { range in
-            var totals = [Double](repeating: 0, count: range.count)
-            for token in 0..<tokens {
-                let weight = Double(weights[token])
-                for (index, column) in range.enumerated() {
-                    let value = Double(input[token * columns + column])
-                    totals[index] += weight * value * value
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { totals in
+                totals.initialize(repeating: 0)
+                for token in 0..<tokens {
+                    let weight = Double(weights[token])
+                    let x = start + token * columns + range.lowerBound
+                    for index in 0..<range.count {
+                        totals[index] += weight * Double(x[index]) * Double(x[index])
+                    }
                 }
-            }
-            for (index, column) in range.enumerated() {
-                sums[0, column] = Float(totals[index] / Double(tokens))
+                for (index, column) in range.enumerated() {
+                    sums[0, column] = Float(totals[index] / Double(tokens))
+                }
             }
         }
         return Array(sums.elements)
