@@ -2,6 +2,7 @@ import ByteIO
 import GGUFFormat
 import SafetensorsFormat
 import TensorIR
+import Tokenization
 
 /// Opens models of any supported format.
 public enum ModelFile {
@@ -20,6 +21,21 @@ public enum ModelFile {
             )
         }
         return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
+    }
+
+    /// Opens a model's tokenizer, for which the weights need not be there.
+    /// - Parameter path: what `open` takes, a folder with a `tokenizer.json`, or that file itself.
+    /// - Returns: the tokenizer, ready for text.
+    /// - Throws: what `open` throws, and `ModelError` for a tokenizer that is not supported.
+    public static func tokenizer(_ path: String) throws -> Tokenizer {
+        let file = FileSystem.isFolder(path) ? "\(path)/tokenizer.json" : path
+        guard splitPath(file).name == "tokenizer.json", FileSystem.exists(file) else {
+            return try Tokenizer(checkpoint: open(path))
+        }
+        let documents = try SafetensorsCheckpoint.documents(beside: file)
+        return try Tokenizer(
+            checkpoint: Checkpoint(
+                path: path, dialect: .huggingFace, documents: documents, tensors: []))
     }
 
     private static func openFolder(_ path: String) throws -> Checkpoint {

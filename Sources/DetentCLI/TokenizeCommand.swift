@@ -37,13 +37,14 @@ struct TokenizeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let checkpoint = try ModelFile.open(model ?? BundledData.defaultModelPath)
-        let tokenizer = try Tokenizer(checkpoint: checkpoint)
+        let tokenizer = try ModelFile.tokenizer(model ?? BundledData.defaultModelPath)
         let ids: [Int32]
         if let file {
             let mapped = try MappedFile(path: file)
             do {
-                ids = try tokenizer.encode(utf8: mapped.bytes, addSpecial: !noSpecial)
+                ids = try mapped.withBytes { bytes in
+                    try tokenizer.encode(utf8: bytes, addSpecial: !noSpecial)
+                }
             } catch let error as FormatError {
                 throw error.inFile(file)
             }

@@ -103,7 +103,9 @@ public enum SafetensorsCheckpoint {
         return files
     }
 
-    private static func documents(
+    /// The documents in the folder of a file, by name; none of them has to be there.
+    /// - Throws: `SystemError` for one that cannot be read.
+    public static func documents(
         beside path: String
     ) throws(SystemError) -> OrderedDictionary<String, [UInt8]> {
         var documents: OrderedDictionary<String, [UInt8]> = [:]
