@@ -21,10 +21,7 @@ public struct ConversionSummary: Sendable {
 
     /// Bytes of the files written.
     public internal(set) var byteCount = 0
-    public internal(set) var weightCount = 0
     public internal(set) var matrices: [Matrix] = []
-    /// Bits of the files for each weight, headers and metadata included.
-    public var bitsPerWeight: Double { Double(byteCount) * 8 / Double(max(weightCount, 1)) }
     /// Matrices that GPTQ had to leave to rounding, each with the reason.
     public var fallbacks: [String] {
         matrices.compactMap { matrix in
@@ -43,7 +40,6 @@ extension ConversionPlan {
         let workers = Workers(threadCount: recipe.threadCount)
         let output = try PendingOutput(self)
         var summary = ConversionSummary()
-        summary.weightCount = weightCount
         switch recipe.method {
         case .encode:
             try encode(tensors.indices, to: output, workers, progress)

@@ -91,12 +91,11 @@ extension ConversionPlan {
             var replacements: [TensorRole.Module: Matrix] = [:]
             for module in request.modules {
                 let role = TensorRole(module, layer: request.layer)
-                guard let index = indexByRole[role], let source = model.tensors[role] else {
-                    continue
-                }
+                guard let index = indexByRole[role], isQuantized(tensors[index]),
+                    let source = model.tensors[role]
+                else { continue }
                 let tensor = tensors[index]
                 let weights = try LinearMatrix(source).decoded(workers: workers)
-                guard isQuantized(tensor) else { continue }
                 let result = try named(tensor) { () throws(QuantizationError) in
                     try recipe.gptq.quantize(
                         weights, to: tensor.target.encoding, hessian: hessian, workers: workers)
