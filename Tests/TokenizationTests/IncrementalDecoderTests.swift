@@ -1,0 +1,51 @@
+import TensorIR
+import TestSupport
+import Testing
+
+@testable import Tokenization
+
+@Suite struct IncrementalDecoderTests {
+    @Test func aCharacterComesOutWithItsLastToken() throws {
+        let tokenizer = try Tokenizer(smallDefinition())
+        var decoder = tokenizer.incrementalDecoder()
+        let pieces = try tokenizer.encode("hello é🦙!").map { decoder.append($0) }
+        #expect(pieces == ["hello", " ", "", "é", "", "", "", "🦙", "!"])
+        #expect(decoder.finish() == "")
+    }
+
+    @Test func whatNeverEndsIsReplaced() throws {
+        let tokenizer = try Tokenizer(smallDefinition())
+        var decoder = tokenizer.incrementalDecoder()
+        let ids = try tokenizer.encode("🦙").dropLast()
+        #expect(ids.map { decoder.append($0) } == ["", "", ""])
+        #expect(decoder.finish() == "\u{FFFD}")
+        #expect(decoder.finish() == "")
+    }
+
+    @Test func specialTokensStayOutWhereUnwanted() throws {
+        let tokenizer = try Tokenizer(smallDefinition().adding("<s>"))
+        var decoder = tokenizer.incrementalDecoder(skipSpecial: true)
+        #expect(try tokenizer.encode("a<s>b").map { decoder.append($0) } == ["a", "", "b"])
+    }
+
+    /// Bytes by chance, whole characters among them, are mostly faults of every kind.
+    @Test(arguments: 0..<8) func thePiecesMakeTheWhole(seed: UInt64) throws {
+        var generator = SeededGenerator(seed: seed)
+        let tokenizer = try Tokenizer(smallDefinition())
+        let leads: [UInt8] = [0xC1, 0xC3, 0xE0, 0xE2, 0xED, 0xEF, 0xF0, 0xF1, 0xF4, 0xF5, 0x80]
+        var bytes: [UInt8] = []
+        while bytes.count < 1000 {
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: bytes += Array("é日🦙a".randomElement(using: &generator)?.utf8 ?? "x".utf8)
+            case 1: bytes.append(leads.randomElement(using: &generator) ?? 0)
+            case 2: bytes.append(UInt8.random(in: 0x80...0xBF, using: &generator))
+            default: bytes.append(UInt8.random(in: 0...0xFF, using: &generator))
+            }
+        }
+        let ids = bytes.map { Int32($0) }
+        var decoder = tokenizer.incrementalDecoder()
+        var pieces = ids.map { decoder.append($0) }
+        pieces.append(decoder.finish())
+        #expect(Array(pieces.joined().utf8) == Array(tokenizer.decode(ids).utf8), "\(bytes)")
+    }
+}
