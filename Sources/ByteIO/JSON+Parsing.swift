@@ -92,7 +92,7 @@ private struct JSONParser {
     private mutating func object(depth: Int) throws(FormatError) -> JSON {
         try checkDepth(depth)
         position += 1
-        var members = OrderedDictionary<String, JSON>()
+        var members = JSON.Members()
         skipSpace()
         if try peek() == UInt8(ascii: "}") {
             position += 1
@@ -102,7 +102,7 @@ private struct JSONParser {
             skipSpace()
             let keyPlace = position
             guard try peek() == UInt8(ascii: "\"") else { throw failure("a key must be a string") }
-            let key = try string()
+            let key = ExactString(try string())
             skipSpace()
             guard try peek() == UInt8(ascii: ":") else { throw failure("':' expected after a key") }
             position += 1

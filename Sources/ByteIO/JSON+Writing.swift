@@ -27,7 +27,7 @@ extension JSON {
             }
         case .object(let members):
             JSON.list(members.elements, "{", "}", to: &result, indentation, level) {
-                JSON.quote($0.key, to: &$1)
+                JSON.quote($0.key.string, to: &$1)
                 $1 += indentation == nil ? ":" : ": "
                 $0.value.write(to: &$1, indentation: indentation, level: level + 1)
             }

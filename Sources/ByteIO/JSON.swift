@@ -10,7 +10,10 @@ public enum JSON: Sendable, Hashable {
     case number(Double)
     case string(String)
     case array([JSON])
-    case object(OrderedDictionary<String, JSON>)
+    case object(Members)
+
+    /// The members of an object. Keys count as the same where their bytes are.
+    public typealias Members = OrderedDictionary<ExactString, JSON>
 
     public subscript(key: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
@@ -45,7 +48,7 @@ public enum JSON: Sendable, Hashable {
         if case .array(let value) = self { value } else { nil }
     }
 
-    public var object: OrderedDictionary<String, JSON>? {
+    public var object: Members? {
         if case .object(let value) = self { value } else { nil }
     }
 
@@ -62,7 +65,7 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
     public init(floatLiteral value: Double) { self = .number(value) }
     public init(nilLiteral: ()) { self = .null }
     public init(arrayLiteral elements: JSON...) { self = .array(elements) }
-    public init(dictionaryLiteral elements: (String, JSON)...) {
+    public init(dictionaryLiteral elements: (ExactString, JSON)...) {
         self = .object(OrderedDictionary(elements, uniquingKeysWith: { $1 }))
     }
 }

@@ -92,7 +92,8 @@ extension ConversionPlan {
         }
         var documents: OrderedDictionary<String, [UInt8]> = [:]
         for (name, members) in [("config.json", members), ("generation_config.json", generation)] {
-            let object = OrderedDictionary(members, uniquingKeysWith: { $1 })
+            let object = JSON.Members(
+                members.map { (ExactString($0), $1) }, uniquingKeysWith: { $1 })
             documents[name] = JSON.object(object).bytes(indentation: 2)
         }
         documents.merge(tokenizer.huggingFaceDocuments()) { $1 }

@@ -76,7 +76,7 @@ private struct Inspection {
     }
 
     var json: JSON {
-        var members: OrderedDictionary<String, JSON> = ["schema": 1]
+        var members: JSON.Members = ["schema": 1]
         members.merge(summary.json.object ?? [:]) { $1 }
         members["format"] = .string(checkpoint.dialect == .gguf ? "gguf" : "safetensors")
         members["metadata"] = .object(checkpoint.metadata.mapValues(\.json))

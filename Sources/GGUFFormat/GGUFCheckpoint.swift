@@ -34,10 +34,11 @@ public enum GGUFCheckpoint {
                     + "'model-00001-of-00005.gguf', or the others cannot be found", path: path)
         }
         var parts: [GGUFFile] = []
-        var names: Set<String> = []
+        var names: Set<ExactString> = []
         for number in 1...name.count {
             let part = try part(name.with(number: number), of: opened)
-            for tensor in part.tensors where !names.insert(tensor.descriptor.name).inserted {
+            for tensor in part.tensors
+            where !names.insert(ExactString(tensor.descriptor.name)).inserted {
                 throw FormatError(
                     .duplicateName, in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'",
                     at: tensor.offset, "another part holds it too", path: part.file.path)

@@ -74,11 +74,11 @@ package struct GGUFHeader {
 
         var claims: [GGUFTensorClaim] = []
         claims.reserveCapacity(tensorCount)
-        var names: Set<String> = []
+        var names: Set<ExactString> = []
         for number in 0..<tensorCount {
             let start = reader.offset
             let claim = try GGUFTensorClaim(&reader, number: number)
-            guard names.insert(claim.descriptor.name).inserted else {
+            guard names.insert(ExactString(claim.descriptor.name)).inserted else {
                 throw FormatError(.duplicateName, in: reader.subject, at: start, "stands twice")
             }
             claims.append(claim)

@@ -36,6 +36,6 @@ enum GGUFSplit {
     }
 
     static func withoutKeys(_ metadata: Metadata) -> Metadata {
-        metadata.filter { !keys.contains($0.key) }
+        metadata.filter { !keys.contains($0.key.string) }
     }
 }

@@ -59,7 +59,7 @@ public final class GGUFWriter: TensorSink {
     public func finish() throws { try output.commit() }
 
     private static func check(_ descriptors: [TensorDescriptor]) throws(ModelError) {
-        var names: Set<String> = []
+        var names: Set<ExactString> = []
         for descriptor in descriptors {
             let subject = "tensor '\(descriptor.name.escapedForDisplay)'"
             let nameByteCount = descriptor.name.utf8.count
@@ -73,7 +73,7 @@ public final class GGUFWriter: TensorSink {
                     "\(subject): has \(descriptor.shape.count) dimensions, "
                         + "the limit of GGUF is \(GGUF.maximumDimensionCount)")
             }
-            guard names.insert(descriptor.name).inserted else {
+            guard names.insert(ExactString(descriptor.name)).inserted else {
                 throw ModelError("\(subject): the name stands twice")
             }
         }

@@ -35,7 +35,7 @@ extension ImportanceMatrix {
             windowCount: checkpoint.metadata[Key.windowCount]?.integer ?? 0,
             windowSize: checkpoint.metadata[Key.windowSize]?.integer ?? 0)
 
-        var counts: [String: [Float]] = [:]
+        var counts: [ExactString: [Float]] = [:]
         for tensor in checkpoint.tensors where tensor.descriptor.name.hasSuffix(Key.counts) {
             let name = String(tensor.descriptor.name.dropLast(Key.counts.count))
             counts[name] = try Self.floats(of: tensor, path: checkpoint.path)
@@ -82,7 +82,8 @@ extension ImportanceMatrix {
 
     /// What a GGUF file is to hold, in a fixed order; `init(_:)` reads it back.
     public func checkpoint(path: String = "") -> Checkpoint {
-        var metadata: Metadata = [Key.type: .string(Key.typeName)]
+        var metadata: Metadata = [:]
+        metadata[Key.type] = .string(Key.typeName)
         metadata[Key.datasets] = .array(.string(datasets))
         metadata[Key.windowCount] = .uint32(UInt32(clamping: windowCount))
         metadata[Key.windowSize] = .uint32(UInt32(clamping: windowSize))
@@ -90,8 +91,8 @@ extension ImportanceMatrix {
         for (name, entry) in entries.sorted(by: { $0.key < $1.key }) {
             let matrices = entry.counts.count
             tensors.append(
-                Self.tensor(name + Key.sums, [matrices, entry.columns], entry.sumsOfSquares))
-            tensors.append(Self.tensor(name + Key.counts, [matrices, 1], entry.counts))
+                Self.tensor(name.string + Key.sums, [matrices, entry.columns], entry.sumsOfSquares))
+            tensors.append(Self.tensor(name.string + Key.counts, [matrices, 1], entry.counts))
         }
         return Checkpoint(path: path, dialect: .gguf, metadata: metadata, tensors: tensors)
     }

@@ -1,3 +1,5 @@
+import ByteIO
+
 /// How strongly the inputs of linear layers vary on a text: for each column of a weight matrix, the
 /// mean square of the number that it multiplies.
 ///
@@ -31,7 +33,7 @@ public struct ImportanceMatrix: Sendable, Hashable {
     }
 
     /// By the tensor's name in GGUF: `blk.0.attn_q.weight`.
-    public var entries: [String: Entry]
+    public var entries: [ExactString: Entry]
     /// The texts that were run, by name or path.
     public var datasets: [String]
     /// Windows of text, and tokens in each.
@@ -39,7 +41,7 @@ public struct ImportanceMatrix: Sendable, Hashable {
     public var windowSize: Int
 
     public init(
-        entries: [String: Entry] = [:], datasets: [String] = [], windowCount: Int = 0,
+        entries: [ExactString: Entry] = [:], datasets: [String] = [], windowCount: Int = 0,
         windowSize: Int = 0
     ) {
         (self.entries, self.datasets) = (entries, datasets)

@@ -4,7 +4,7 @@ import OrderedCollections
 
 extension EvaluationReport {
     public var json: JSON {
-        var members: OrderedDictionary<String, JSON> = [
+        var members: JSON.Members = [
             "schema": .integer(EvaluationReport.schema),
             "perplexity": .number(result.perplexity),
             "perplexity_stderr": .optional(result.perplexityStandardError),
@@ -30,7 +30,7 @@ extension EvaluationReport {
 }
 
 extension EvaluationResult.Comparison {
-    fileprivate var jsonMembers: OrderedDictionary<String, JSON> {
+    fileprivate var jsonMembers: JSON.Members {
         [
             "perplexity_ratio": .number(perplexityRatio),
             "perplexity_ratio_stderr": .optional(perplexityRatioStandardError),

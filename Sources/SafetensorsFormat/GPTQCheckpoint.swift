@@ -38,7 +38,9 @@ public enum GPTQCheckpoint {
         let groupSize = settings["group_size"]?.integer ?? 128
         var tensors: [any TensorSource] = []
         let byName = Dictionary(
-            uniqueKeysWithValues: checkpoint.tensors.map { ($0.descriptor.name, $0) })
+            uniqueKeysWithValues: checkpoint.tensors.map {
+                (ExactString($0.descriptor.name), $0)
+            })
         for tensor in checkpoint.tensors {
             let name = tensor.descriptor.name
             guard let part = name.split(separator: ".").last,
@@ -72,7 +74,7 @@ struct GPTQTensor: TensorSource {
     private let scales: any TensorSource
 
     init(
-        base: String, tensors: [String: any TensorSource], bits: Int, groupSize: Int
+        base: String, tensors: [ExactString: any TensorSource], bits: Int, groupSize: Int
     ) throws {
         func part(_ name: String) throws(ModelError) -> any TensorSource {
             guard let tensor = tensors["\(base).\(name)"] else {

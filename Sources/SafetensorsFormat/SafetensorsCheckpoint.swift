@@ -80,7 +80,7 @@ public enum SafetensorsCheckpoint {
 
     private static func files(of index: SafetensorsIndex) throws -> [SafetensorsFile] {
         var files: [SafetensorsFile] = []
-        var owners: [String: String] = [:]
+        var owners: [ExactString: String] = [:]
         for name in index.fileNames {
             let path = sibling(name, of: index.path)
             guard FileSystem.exists(path) else {
@@ -90,7 +90,8 @@ public enum SafetensorsCheckpoint {
             }
             let file = try SafetensorsFile(path: path)
             for tensor in file.tensors {
-                if let owner = owners.updateValue(name, forKey: tensor.descriptor.name) {
+                let key = ExactString(tensor.descriptor.name)
+                if let owner = owners.updateValue(name, forKey: key) {
                     throw FormatError(
                         .duplicateName,
                         in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'",

@@ -28,11 +28,12 @@ package struct SafetensorsHeader {
         var claims: [SafetensorsClaim] = []
         claims.reserveCapacity(members.count)
         for (name, entry) in members {
-            if name == SafetensorsHeader.metadataKey {
+            if name == ExactString(SafetensorsHeader.metadataKey) {
                 metadata = try SafetensorsHeader.strings(entry, locator: locator)
             } else {
                 claims.append(
-                    try SafetensorsClaim(name: name, entry: entry, number: claims.count, locator))
+                    try SafetensorsClaim(
+                        name: name.string, entry: entry, number: claims.count, locator))
             }
         }
         let dataOffset = 8 + text.count
@@ -73,7 +74,7 @@ package struct SafetensorsHeader {
         for (key, value) in members {
             guard let string = value.string else {
                 throw FormatError(
-                    .malformed, in: metadataKey, at: locator.offset(of: key),
+                    .malformed, in: metadataKey, at: locator.offset(of: key.string),
                     "the value of '\(key.escapedForDisplay)' must be a string")
             }
             metadata[key] = .string(string)

@@ -9,7 +9,7 @@ import TensorIR
 package struct SafetensorsIndex {
     package let path: String
     /// Tensor names to file names, in the index's order.
-    package let files: OrderedDictionary<String, String>
+    package let files: OrderedDictionary<ExactString, String>
 
     package init(path: String) throws {
         let bytes = try MappedFile.contents(ofFile: path)
@@ -23,7 +23,7 @@ package struct SafetensorsIndex {
 
     private static func weightMap(
         _ bytes: [UInt8]
-    ) throws(FormatError) -> OrderedDictionary<String, String> {
+    ) throws(FormatError) -> OrderedDictionary<ExactString, String> {
         let json = try JSON(parsing: bytes, subject: "index")
         guard let map = json["weight_map"] else {
             throw FormatError(.missing, in: "index", at: 0, "has no 'weight_map'")
@@ -31,7 +31,7 @@ package struct SafetensorsIndex {
         guard let members = map.object else {
             throw FormatError(.malformed, in: "weight_map", at: 0, "must be an object")
         }
-        var files: OrderedDictionary<String, String> = [:]
+        var files: OrderedDictionary<ExactString, String> = [:]
         for (tensor, file) in members {
             // An index must not be able to lead the reader out of its folder.
             guard let name = file.string, !name.isEmpty, !name.contains("/"), !name.contains(".."),
@@ -59,7 +59,7 @@ package struct SafetensorsIndex {
                 .inconsistent, in: "tensor '\(tensor.descriptor.name.escapedForDisplay)'",
                 at: tensor.offset, "the index has it \(expected)", path: file.file.path)
         }
-        let held = Set(file.tensors.map(\.descriptor.name))
+        let held = Set(file.tensors.map { ExactString($0.descriptor.name) })
         for (tensor, place) in files where place == name && !held.contains(tensor) {
             throw FormatError(
                 .missing, in: "tensor '\(tensor.escapedForDisplay)'", at: 0,

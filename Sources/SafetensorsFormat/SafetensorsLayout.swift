@@ -19,7 +19,7 @@ struct SafetensorsLayout {
         let order = descriptors.indices.sorted {
             SafetensorsLayout.precedes(descriptors[$0], descriptors[$1])
         }
-        var members: OrderedDictionary<String, JSON> = [:]
+        var members: JSON.Members = [:]
         members[SafetensorsHeader.metadataKey] = metadata
         var starts = [Int](repeating: 0, count: descriptors.count)
         var cursor = 0

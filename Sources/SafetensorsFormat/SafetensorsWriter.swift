@@ -78,7 +78,7 @@ public final class SafetensorsWriter: TensorSink {
     }
 
     private static func check(_ descriptors: [TensorDescriptor]) throws(ModelError) {
-        var names: Set<String> = []
+        var names: Set<ExactString> = []
         for descriptor in descriptors {
             let subject = "tensor '\(descriptor.name.escapedForDisplay)'"
             guard case .scalar = descriptor.encoding else {
@@ -87,7 +87,7 @@ public final class SafetensorsWriter: TensorSink {
             guard descriptor.name != SafetensorsHeader.metadataKey else {
                 throw ModelError("\(subject): safetensors reserves this name")
             }
-            guard names.insert(descriptor.name).inserted else {
+            guard names.insert(ExactString(descriptor.name)).inserted else {
                 throw ModelError("\(subject): the name stands twice")
             }
         }
@@ -95,7 +95,7 @@ public final class SafetensorsWriter: TensorSink {
 
     private static func header(_ metadata: Metadata) throws(ModelError) -> JSON? {
         guard !metadata.isEmpty else { return nil }
-        var members: OrderedDictionary<String, JSON> = [:]
+        var members: JSON.Members = [:]
         for (key, value) in metadata {
             guard let string = value.string else {
                 throw ModelError(
@@ -126,7 +126,7 @@ public final class SafetensorsWriter: TensorSink {
     private static func indexText(
         _ descriptors: [TensorDescriptor], runs: [Range<Int>], names: [String]
     ) -> [UInt8] {
-        var map: OrderedDictionary<String, JSON> = [:]
+        var map: JSON.Members = [:]
         for (run, name) in zip(runs, names) {
             for descriptor in descriptors[run] { map[descriptor.name] = .string(name) }
         }

@@ -1,9 +1,10 @@
+import ByteIO
 import OrderedCollections
 
 /// What a file says about itself: keys in their order, each with a typed value.
 ///
 /// The types are GGUF's, the richest of the formats; safetensors' metadata are all strings.
-public typealias Metadata = OrderedDictionary<String, MetadataValue>
+public typealias Metadata = OrderedDictionary<ExactString, MetadataValue>
 
 /// One value of the metadata, in the type that the file gave it.
 public enum MetadataValue: Sendable, Hashable {

@@ -64,13 +64,12 @@ extension TokenizerDefinition {
     ]
 
     private func plainMetadata(preTokenizerName: String) -> Metadata {
-        var metadata: Metadata = [
-            TokenizerKey.model: .string("gpt2"),
-            TokenizerKey.preTokenizer: .string(preTokenizerName),
-            TokenizerKey.tokens: .array(.string(tokens)),
-            TokenizerKey.types: .array(.int32(types.map(\.rawValue))),
-            TokenizerKey.merges: .array(.string(merges.map { "\($0.left) \($0.right)" })),
-        ]
+        var metadata: Metadata = [:]
+        metadata[TokenizerKey.model] = .string("gpt2")
+        metadata[TokenizerKey.preTokenizer] = .string(preTokenizerName)
+        metadata[TokenizerKey.tokens] = .array(.string(tokens))
+        metadata[TokenizerKey.types] = .array(.int32(types.map(\.rawValue)))
+        metadata[TokenizerKey.merges] = .array(.string(merges.map { "\($0.left) \($0.right)" }))
         for role in SpecialTokenRole.allCases {
             guard let id = specialTokens[role] else { continue }
             metadata[TokenizerKey.id(of: role)] = .uint32(UInt32(id))
@@ -92,11 +91,11 @@ extension TokenizerDefinition {
 
 /// What plain GGUF keys cannot say, in the words of `tokenizer.json` where it has some.
 extension TokenizerDefinition {
-    private typealias Members = OrderedDictionary<String, JSON>
+    private typealias Members = JSON.Members
 
     fileprivate func differences(
         from plain: TokenizerDefinition, sameCuts: Bool
-    ) -> OrderedDictionary<String, JSON> {
+    ) -> JSON.Members {
         var members: Members = [:]
         if normalizers != plain.normalizers { members["normalizer"] = Normalizer.json(normalizers) }
         if !sameCuts { members["pre_tokenizer"] = PreTokenizerStep.json(preTokenizer) }

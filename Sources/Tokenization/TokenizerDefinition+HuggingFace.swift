@@ -137,15 +137,15 @@ extension TokenizerDefinition {
         let limit = min(
             TokenizerDefinition.maximumVocabularySize,
             16 * (vocabulary.count + added.count) + 65_536)
-        func checked(_ id: Int?, _ token: String) throws(ModelError) -> Int {
+        func checked(_ id: Int?, _ token: ExactString) throws(ModelError) -> Int {
             guard let id, (0..<limit).contains(id) else {
                 throw ModelError(
                     "token '\(token.escapedForDisplay)' must have an id from 0 to \(limit - 1)")
             }
             return id
         }
-        var byID: [String?] = []
-        func place(_ token: String, at id: Int) throws(ModelError) {
+        var byID: [ExactString?] = []
+        func place(_ token: ExactString, at id: Int) throws(ModelError) {
             if id >= byID.count { byID += Array(repeating: nil, count: id + 1 - byID.count) }
             guard byID[id] == nil || byID[id] == token else {
                 throw ModelError("two tokens have the id \(id)")
@@ -155,7 +155,7 @@ extension TokenizerDefinition {
         for (token, value) in vocabulary { try place(token, at: checked(value.integer, token)) }
         for json in added {
             let part = TokenizerPart(json, named: "added token")
-            guard let content = json["content"]?.string else {
+            guard let content = json["content"]?.string.map({ ExactString($0) }) else {
                 throw part.wrong("content", "a string")
             }
             // Where both say something about a token's id, the library believes the vocabulary.
@@ -163,7 +163,8 @@ extension TokenizerDefinition {
             try place(content, at: id)
             addedTokens.append(
                 AddedToken(
-                    content, id: Int32(id), isSpecial: try part.bool("special", default: false),
+                    content.string, id: Int32(id),
+                    isSpecial: try part.bool("special", default: false),
                     isNormalized: try part.bool("normalized", default: true),
                     stripsLeft: try part.bool("lstrip", default: false),
                     stripsRight: try part.bool("rstrip", default: false),
@@ -173,9 +174,9 @@ extension TokenizerDefinition {
         setTokens(byID)
     }
 
-    private mutating func setTokens(_ byID: [String?]) {
+    private mutating func setTokens(_ byID: [ExactString?]) {
         types = byID.map { $0 == nil ? .unused : .normal }
-        tokens = byID.enumerated().map { $1 ?? TokenizerDefinition.filler($0) }
+        tokens = byID.enumerated().map { $1?.string ?? TokenizerDefinition.filler($0) }
         for token in addedTokens {
             types[Int(token.id)] = token.isSpecial ? .control : .userDefined
         }
@@ -186,7 +187,10 @@ extension TokenizerDefinition {
 
     /// The id of an added token, else of a token, spelled `text`.
     func id(of text: String) -> Int32? {
-        if let added = addedTokens.first(where: { $0.content == text }) { return added.id }
-        return tokens.firstIndex { $0.utf8.elementsEqual(text.utf8) }.map { Int32($0) }
+        let sought = ExactString(text)
+        if let added = addedTokens.first(where: { ExactString($0.content) == sought }) {
+            return added.id
+        }
+        return tokens.firstIndex { ExactString($0) == sought }.map { Int32($0) }
     }
 }

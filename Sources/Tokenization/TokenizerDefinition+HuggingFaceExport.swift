@@ -36,8 +36,8 @@ extension TokenizerDefinition {
 
     /// Tokens that fill holes stay out: the library leaves holes as they are. Added tokens stay out
     /// too, unless the merges need them; they have a list of their own.
-    private var vocabulary: OrderedDictionary<String, JSON> {
-        var vocabulary = OrderedDictionary<String, JSON>(minimumCapacity: tokens.count)
+    private var vocabulary: JSON.Members {
+        var vocabulary = JSON.Members(minimumCapacity: tokens.count)
         for (id, token) in tokens.enumerated()
         where types[id] != .unused || token != TokenizerDefinition.filler(id) {
             vocabulary[token] = .integer(id)
@@ -56,7 +56,7 @@ extension TokenizerDefinition {
         func single(_ name: String, _ type: Int) -> [JSON] {
             prefix.map { special($0, type) } + [text(name, type)] + suffix.map { special($0, type) }
         }
-        var ids: OrderedDictionary<String, JSON> = [:]
+        var ids: JSON.Members = [:]
         for id in prefix + suffix {
             let token = tokens[Int(id)]
             ids[token] = [
@@ -69,8 +69,8 @@ extension TokenizerDefinition {
         ]
     }
 
-    private var roles: OrderedDictionary<String, JSON> {
-        var roles: OrderedDictionary<String, JSON> = [:]
+    private var roles: JSON.Members {
+        var roles: JSON.Members = [:]
         for role in SpecialTokenRole.allCases {
             guard let id = specialTokens[role] else { continue }
             roles["\(role.rawValue)_token"] = .string(tokens[Int(id)])
@@ -79,7 +79,7 @@ extension TokenizerDefinition {
     }
 
     private var configurationDocument: JSON {
-        var members: OrderedDictionary<String, JSON> = [
+        var members: JSON.Members = [
             "tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": .bool(addsBOS),
             "add_eos_token": .bool(addsEOS), "clean_up_tokenization_spaces": false,
         ]

@@ -7,7 +7,7 @@ import Testing
 
 /// A complete Llama of a few weights, whose parts a test may break.
 private struct Parts {
-    var configuration: OrderedDictionary<String, JSON> = [
+    var configuration: JSON.Members = [
         "model_type": "llama", "hidden_size": 8, "intermediate_size": 16,
         "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
         "vocab_size": 10, "tie_word_embeddings": true,
@@ -80,7 +80,7 @@ private struct Parts {
 
 @Test func bothDialectsOfRotaryParametersReadAlike() throws {
     var (four, five) = (Parts(), Parts())
-    let rule: OrderedDictionary<String, JSON> = ["rope_type": "linear", "factor": 2]
+    let rule: JSON.Members = ["rope_type": "linear", "factor": 2]
     four.configuration["rope_theta"] = 5000
     four.configuration["rope_scaling"] = .object(rule)
     five.configuration["rope_parameters"] = .object(rule.merging(["rope_theta": 5000]) { $1 })

@@ -28,6 +28,20 @@ private func parse(_ text: String) throws(FormatError) -> JSON {
     }
 }
 
+/// The letter omega and the unit ohm, two spellings of é, the letter K and the unit kelvin: each
+/// pair is canonically equivalent, so Swift's strings call them equal.
+@Test(arguments: [
+    ("\u{3A9}", "\u{2126}"), ("\u{E9}", "e\u{301}"), ("K", "\u{212A}"),
+    ("a name longer than fifteen bytes \u{E9}", "a name longer than fifteen bytes e\u{301}"),
+]) func keysAreTheSameWhereTheirBytesAre(first: String, second: String) throws {
+    #expect(first == second)
+    let json = try parse("{\"\(first)\":1,\"\(second)\":2}")
+    #expect(json[first] == 1)
+    #expect(json[second] == 2)
+    #expect(json.object?.keys.elements == [ExactString(first), ExactString(second)])
+    #expect(throws: FormatError.self) { try parse("{\"\(second)\":1,\"\(second)\":2}") }
+}
+
 @Test func refusesDepthBeyondItsLimit() throws {
     let deep = { String(repeating: "[", count: $0) + String(repeating: "]", count: $0) }
     #expect(throws: Never.self) { try parse(deep(JSON.maximumDepth)) }

@@ -21,7 +21,7 @@ public struct Vectors: Sendable {
             parsing: MappedFile.contents(ofFile: path), subject: "\(format)/expected.json")
         func vectors(_ kind: String) -> [Vector] {
             (json[kind]?.object ?? [:]).map {
-                Vector(name: $0.key, path: "\(folder)/\(kind)/\($0.key)", expected: $0.value)
+                Vector(name: $0.key.string, path: "\(folder)/\(kind)/\($0.key)", expected: $0.value)
             }
         }
         (valid, invalid) = (vectors("valid"), vectors("invalid"))

@@ -43,6 +43,17 @@ import Testing
         #expect(error?.description.contains("'\(model)'") == true)
     }
 
+    /// Ω and the unit ohm are canonically equivalent and yet two tokens.
+    @Test func tokensAreTheSameWhereTheirBytesAre() throws {
+        let definition = smallDefinition().adding("\u{3A9}").adding("\u{2126}")
+        let documents = definition.huggingFaceDocuments()
+        let read = try TokenizerDefinition(tokenizer: json(documents["tokenizer.json"]))
+        #expect(read.tokens.suffix(2).map { ExactString($0) } == ["\u{3A9}", "\u{2126}"])
+        let tokenizer = try Tokenizer(read)
+        #expect(try tokenizer.encode("\u{3A9}\u{2126}\u{3A9}") == [261, 262, 261])
+        #expect(read.id(of: "\u{2126}") == 262)
+    }
+
     @Test func refusesUnknownPreTokenizerNames() throws {
         var metadata = try smallDefinition().gguf().metadata
         metadata["tokenizer.ggml.pre"] = .string("nobody-knows")
@@ -186,7 +197,7 @@ import Testing
         }
     }
 
-    private func smallDocument() throws -> OrderedDictionary<String, JSON> {
+    private func smallDocument() throws -> JSON.Members {
         let document = try json(smallDefinition().huggingFaceDocuments()["tokenizer.json"])
         return try #require(document.object)
     }
