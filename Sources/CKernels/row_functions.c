@@ -1,5 +1,7 @@
 #include "row_functions.h"
 
+#include "dispatch.h"
+
 #pragma STDC FP_CONTRACT OFF
 
 #define LANES 16
@@ -13,28 +15,16 @@
 #if defined(__x86_64__)
 
 #define FUNCTION(name) name##_avx2
-#define TARGET __attribute__((target("avx2")))
+#define TARGET TARGET_AVX2
 #include "row_functions_body.h"
 #undef FUNCTION
 #undef TARGET
 
 #define FUNCTION(name) name##_avx512
-#define TARGET __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,prefer-256-bit")))
+#define TARGET TARGET_AVX512
 #include "row_functions_body.h"
 #undef FUNCTION
 #undef TARGET
-
-#define DISPATCH(name, ...)                                                      \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&  \
-     __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")    \
-         ? name##_avx512(__VA_ARGS__)                                            \
-         : __builtin_cpu_supports("avx2") ? name##_avx2(__VA_ARGS__)             \
-                                          : name##_plain(__VA_ARGS__))
-
-#else
-
-/* On 64-bit ARM the compiler vectorizes the plain loops with NEON, which every such CPU has. */
-#define DISPATCH(name, ...) name##_plain(__VA_ARGS__)
 
 #endif
 

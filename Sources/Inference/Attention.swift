@@ -3,7 +3,8 @@ import Kernels
 /// Causal scaled dot-product attention (Vaswani et al. 2017, section 3.2.1), grouped-query heads.
 ///
 /// Queries are taken in blocks, and a block only meets the keys that it may see, which halves the
-/// work; within the block's last keys the mask is a row's length.
+/// work; within the block's last keys the mask is a row's length. A few queries are computed one by one,
+/// so that what a position attends to does not depend on which positions are computed with it.
 struct Attention {
     let headSize: Int
     let headCount: Int
@@ -30,7 +31,7 @@ struct Attention {
         let keyValueColumn = head / (headCount / keyValueHeadCount) * headSize
         forEachBlock(queries: queries, queryCount: queryCount, head: head, past: past) {
             block, keyCount, probabilities in
-            multiply(
+            multiplyRows(
                 MatrixOperand(probabilities, stride: keyCount),
                 MatrixOperand(past.values + keyValueColumn, stride: keyValueWidth),
                 into: output + block.lowerBound * queryWidth + head * headSize, stride: queryWidth,
@@ -64,7 +65,7 @@ struct Attention {
             let keyCount = past.count + block.upperBound
             withScratch(block.count * keyCount) { scores in
                 guard let first = scores.baseAddress else { return }
-                multiply(
+                multiplyRows(
                     MatrixOperand(
                         queries + start * queryWidth + head * headSize, stride: queryWidth),
                     MatrixOperand(

@@ -104,34 +104,21 @@ extension Decoder {
     private func attend(
         layer: Int, batch: TokenBatch, scratch: LayerScratch, cache: KVCache?
     ) {
-        if let cache {
-            precondition(cache.sequenceCount == batch.sequenceCount)
-            precondition(cache.position == batch.startPosition)
-            precondition(cache.position + batch.sequenceLength <= cache.capacity)
-            for sequence in 0..<batch.sequenceCount {
-                let rows = sequence * batch.sequenceLength..<(sequence + 1) * batch.sequenceLength
-                let place = sequence * cache.capacity + cache.position
-                let target = place..<place + batch.sequenceLength
-                _ = cache.keys[layer].rows(target).update(fromContentsOf: scratch.keys.rows(rows))
-                _ = cache.values[layer].rows(target).update(
-                    fromContentsOf: scratch.values.rows(rows))
-            }
-        }
-        let keys = cache?.keys[layer] ?? scratch.keys
-        let values = cache?.values[layer] ?? scratch.values
-        let stride = cache?.capacity ?? batch.sequenceLength
-        let pastCount = cache?.position ?? 0
+        cache?.store(keys: scratch.keys, values: scratch.values, of: batch, layer: layer)
+        cache?.decode(layer: layer, count: batch.startPosition + batch.sequenceLength, workers)
         let heads = description.headCount
-        let (queries, attended) = (scratch.queries, scratch.attended)
+        let (queries, keys, values) = (scratch.queries, scratch.keys, scratch.values)
+        let attended = scratch.attended
         workers.forEach(batch.sequenceCount * heads) { item in
             let (sequence, head) = item.quotientAndRemainder(dividingBy: heads)
             let row = sequence * batch.sequenceLength
+            let past =
+                cache?.past(ofSequence: sequence, layer: layer)
+                ?? Attention.Past(
+                    keys: keys.pointer(toRow: row), values: values.pointer(toRow: row), count: 0)
             attention.attend(
                 queries: queries.pointer(toRow: row), queryCount: batch.sequenceLength, head: head,
-                past: Attention.Past(
-                    keys: keys.pointer(toRow: sequence * stride),
-                    values: values.pointer(toRow: sequence * stride), count: pastCount),
-                into: attended.pointer(toRow: row))
+                past: past, into: attended.pointer(toRow: row))
         }
     }
 

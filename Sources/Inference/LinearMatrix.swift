@@ -58,6 +58,9 @@ package struct LinearMatrix: Sendable {
 
     /// Weight rows that are decoded at once: small enough for the cache, large enough for the product.
     static let rowsPerTile = 192
+    /// Weight rows that are decoded at once for a few tokens: a decoded tile meets each token once, so it
+    /// should not leave the innermost cache, and small matrices should still occupy all threads.
+    static let rowsPerSmallTile = 16
     /// Tokens that one product takes. Decoding a tile is then a few percent of multiplying by it.
     static let tokensPerTile = 512
 
@@ -88,22 +91,23 @@ package struct LinearMatrix: Sendable {
         adding: Bool = false
     ) {
         guard let tileStart = weights.baseAddress else { return }
-        Kernels.multiply(
+        multiplyRows(
             MatrixOperand(x, stride: columns),
             MatrixOperand(tileStart, stride: columns, transposed: true),
             into: y, stride: stride, rows: tokens, inner: columns, columns: tile.count,
-            keep: adding ? 1 : 0)
+            adding: adding)
         guard let bias else { return }
         for token in 0..<tokens {
             for row in tile { y[token * stride + row - tile.lowerBound] += bias[row] }
         }
     }
 
-    /// Cuts a product into work items of fixed shape.
+    /// Cuts a product into work items of a shape that depends on the product alone.
     static func forEachTile(
         tokens: Int, rows: Int, workers: Workers,
         _ body: @Sendable (_ tokens: Range<Int>, _ tile: Range<Int>) throws -> Void
     ) throws {
+        let rowsPerTile = tokens <= fewRows ? rowsPerSmallTile : LinearMatrix.rowsPerTile
         let tiles = (rows + rowsPerTile - 1) / rowsPerTile
         let chunks = (tokens + tokensPerTile - 1) / tokensPerTile
         try workers.forEach(tiles * chunks) { item in

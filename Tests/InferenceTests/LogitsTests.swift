@@ -51,7 +51,7 @@ private let someIds: [Int32] = (0..<40).map { ($0 * 37 + 5) % 2048 }
 @Test func cachedStepsGiveTheLogitsOfTheWholeSequence() throws {
     let decoder = try tinyDecoder()
     let whole = try decoder.allLogits(TokenBatch([someIds]))
-    let cache = KVCache(for: decoder, capacity: 64)
+    let cache = try KVCache(for: decoder, capacity: 64)
     let vocabulary = decoder.description.vocabularySize
     var position = 0
     for step in [7, 1, 1, 20, 11] {

@@ -1,0 +1,38 @@
+#include "dot_products.h"
+
+#include "dispatch.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+#define LANES 32
+
+#define FUNCTION(name) name##_plain
+#define TARGET
+#include "dot_products_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#if defined(__x86_64__)
+
+#define FUNCTION(name) name##_avx2
+#define TARGET TARGET_AVX2
+#include "dot_products_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#define FUNCTION(name) name##_avx512
+#define TARGET TARGET_AVX512
+#include "dot_products_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#endif
+
+void detent_dot_rows(const float *rows, size_t stride, size_t row_count, const float *x,
+                     size_t count, float scale, float *out) {
+    DISPATCH(dot_rows, rows, stride, row_count, x, count, scale, out);
+}
+
+void detent_add_scaled(float *out, const float *x, float factor, size_t count) {
+    DISPATCH(add_scaled, out, x, factor, count);
+}
