@@ -2,15 +2,7 @@ import TensorIR
 
 /// Byte pair encoding over bytes: words by the pre-tokenizer, bytes by the merges.
 struct ByteLevelBPE: TokenizationModel {
-    /// The pre-tokenizer's steps with their expressions compiled.
-    enum Step: Sendable {
-        case split(RegularExpression, SplitBehavior, isInverted: Bool)
-        /// Bytes take their spellings; only where more steps follow, which then see those.
-        case spell
-        case prefixSpace
-    }
-
-    let steps: [Step]
+    let steps: [CuttingStep]
     let pairs: PairTable
     /// The token of each single byte; -1 where there is none.
     let byteTokens: [Int32]
@@ -42,7 +34,14 @@ struct ByteLevelBPE: TokenizationModel {
         byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
         pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
         words = definition.ignoresMerges ? ByteLevelBPE.words(definition) : nil
-        steps = try ByteLevelBPE.compiled(definition.preTokenizer)
+        steps = try CuttingStep.compiled(definition.preTokenizer)
+        let byteLevelCount = definition.preTokenizer.count {
+            if case .byteLevel = $0 { true } else { false }
+        }
+        guard byteLevelCount == 1 else {
+            throw ModelError(
+                "a byte-level BPE needs one pre-tokenizer 'ByteLevel'; there are \(byteLevelCount)")
+        }
         (unknownToken, fusesUnknown) = (definition.unknownToken, definition.fusesUnknown)
     }
 
@@ -87,42 +86,6 @@ struct ByteLevelBPE: TokenizationModel {
             pairs.insert(left, right, .init(rank: Int32(clamping: rank), value: merged))
         }
         return pairs
-    }
-
-    private static func compiled(_ steps: [PreTokenizerStep]) throws(ModelError) -> [Step] {
-        var result: [Step] = []
-        var byteLevelCount = 0
-        for (index, step) in steps.enumerated() {
-            switch step {
-            case .split(let pattern, let behavior, let isInverted):
-                let expression =
-                    switch pattern {
-                    case .literal(let text): try RegularExpression(literal: text)
-                    case .expression(let source): try RegularExpression(source)
-                    }
-                result.append(.split(expression, behavior, isInverted: isInverted))
-            case .digits(let individual):
-                let digits = try RegularExpression(#"\p{N}"#)
-                result.append(
-                    .split(digits, individual ? .isolated : .contiguous, isInverted: false))
-            case .punctuation(let behavior):
-                let expression = try RegularExpression(PreTokenizerStep.punctuationExpression)
-                result.append(.split(expression, behavior, isInverted: false))
-            case .byteLevel(let addsPrefixSpace, let usesExpression):
-                byteLevelCount += 1
-                if addsPrefixSpace { result.append(.prefixSpace) }
-                if usesExpression {
-                    let expression = try RegularExpression(PreTokenizerStep.gpt2Expression)
-                    result.append(.split(expression, .isolated, isInverted: false))
-                }
-                if index < steps.count - 1 { result.append(.spell) }
-            }
-        }
-        guard byteLevelCount == 1 else {
-            throw ModelError(
-                "a byte-level BPE needs one pre-tokenizer 'ByteLevel'; there are \(byteLevelCount)")
-        }
-        return result
     }
 
     func session() throws(ModelError) -> any TokenizationSession {

@@ -1,31 +1,16 @@
 import TensorIR
 
-/// Cuts one text after the other into words and the words into tokens.
-///
-/// A text goes through the steps depth first, each piece on its own: nothing is held but the piece
-/// that is being cut.
+/// Turns one text after the other into tokens: the words by their cutter, each word by the merges.
 final class ByteLevelSession: TokenizationSession {
     private let model: ByteLevelBPE
-    private let matchers: [RegularExpression.Matcher?]
+    private let cutter: TextCutter
     private var merger = BytePairMerger()
-    private var cache: WordCache
+    private var cache = WordCache()
     private var ids: [Int32] = []
 
     init(_ model: ByteLevelBPE) throws(ModelError) {
         self.model = model
-        var matchers: [RegularExpression.Matcher?] = []
-        for step in model.steps {
-            guard case .split(let expression, _, _) = step else {
-                matchers.append(nil)
-                continue
-            }
-            guard let matcher = RegularExpression.Matcher(expression) else {
-                throw ModelError("no memory to match the pre-tokenizer's expressions")
-            }
-            matchers.append(matcher)
-        }
-        self.matchers = matchers
-        cache = WordCache()
+        cutter = try TextCutter(model.steps)
     }
 
     func encode(
@@ -33,72 +18,7 @@ final class ByteLevelSession: TokenizationSession {
     ) throws(ModelError) {
         swap(&ids, &self.ids)
         defer { swap(&ids, &self.ids) }
-        try cut(text, from: 0, isSpelled: false)
-    }
-
-    private func cut(
-        _ text: UnsafeBufferPointer<UInt8>, from step: Int, isSpelled: Bool
-    ) throws(ModelError) {
-        guard !text.isEmpty else { return }
-        guard step < model.steps.count else { return word(text, isSpelled: isSpelled) }
-        switch model.steps[step] {
-        case .split(_, let behavior, let isInverted):
-            guard let matcher = matchers[step] else { return }
-            var spans = Spans(text, matcher)
-            try split(text, &spans, behavior, isInverted, from: step + 1, isSpelled: isSpelled)
-        case .prefixSpace:
-            guard text[0] != UInt8(ascii: " ") else {
-                return try cut(text, from: step + 1, isSpelled: isSpelled)
-            }
-            try cut(copy: [UInt8(ascii: " ")] + text, from: step + 1, isSpelled: isSpelled)
-        case .spell:
-            var spelling: [UInt8] = []
-            spelling.reserveCapacity(text.count * 2)
-            for byte in text { ByteAlphabet.appendSpelling(of: byte, to: &spelling) }
-            try cut(copy: spelling, from: step + 1, isSpelled: true)
-        }
-    }
-
-    private func cut(copy: [UInt8], from step: Int, isSpelled: Bool) throws(ModelError) {
-        let result = copy.withUnsafeBufferPointer { text in
-            Result { () throws(ModelError) in try cut(text, from: step, isSpelled: isSpelled) }
-        }
-        try result.get()
-    }
-
-    private func split(
-        _ text: UnsafeBufferPointer<UInt8>, _ spans: inout Spans, _ behavior: SplitBehavior,
-        _ isInverted: Bool, from step: Int, isSpelled: Bool
-    ) throws(ModelError) {
-        func pass(_ range: Range<Int>) throws(ModelError) {
-            try cut(UnsafeBufferPointer(rebasing: text[range]), from: step, isSpelled: isSpelled)
-        }
-        // What may still grow, and whether it is a match.
-        var pending: (range: Range<Int>, isMatch: Bool)?
-        var previousIsMatch = false
-        while let span = try spans.next() {
-            let isMatch = span.isMatch != isInverted
-            defer { previousIsMatch = isMatch }
-            var joins = false
-            switch behavior {
-            case .isolated:
-                try pass(span.range)
-                continue
-            case .removed:
-                if !isMatch { try pass(span.range) }
-                continue
-            case .contiguous: joins = pending?.isMatch == isMatch
-            case .mergedWithPrevious: joins = isMatch && !previousIsMatch
-            case .mergedWithNext: joins = !isMatch && pending?.isMatch == true
-            }
-            if joins, let grown = pending {
-                pending = (grown.range.lowerBound..<span.range.upperBound, isMatch)
-            } else {
-                if let done = pending { try pass(done.range) }
-                pending = (span.range, isMatch)
-            }
-        }
-        if let done = pending { try pass(done.range) }
+        try cutter.cut(text) { word, isSpelled in self.word(word, isSpelled: isSpelled) }
     }
 
     private func word(_ word: UnsafeBufferPointer<UInt8>, isSpelled: Bool) {

@@ -1,0 +1,148 @@
+import TensorIR
+
+/// A step of the pre-tokenizer with its expression compiled.
+enum CuttingStep: Sendable {
+    case split(RegularExpression, SplitBehavior, isInverted: Bool)
+    /// Bytes take their spellings; only where more steps follow, which then see those.
+    case spell
+    case prefixSpace
+
+    static func compiled(_ steps: [PreTokenizerStep]) throws(ModelError) -> [CuttingStep] {
+        var result: [CuttingStep] = []
+        for (index, step) in steps.enumerated() {
+            switch step {
+            case .split(let pattern, let behavior, let isInverted):
+                let expression =
+                    switch pattern {
+                    case .literal(let text): try RegularExpression(literal: text)
+                    case .expression(let source): try RegularExpression(source)
+                    }
+                result.append(.split(expression, behavior, isInverted: isInverted))
+            case .digits(let individual):
+                let digits = try RegularExpression(#"\p{N}"#)
+                result.append(
+                    .split(digits, individual ? .isolated : .contiguous, isInverted: false))
+            case .punctuation(let behavior):
+                let expression = try RegularExpression(PreTokenizerStep.punctuationExpression)
+                result.append(.split(expression, behavior, isInverted: false))
+            case .byteLevel(let addsPrefixSpace, let usesExpression):
+                if addsPrefixSpace { result.append(.prefixSpace) }
+                if usesExpression {
+                    let expression = try RegularExpression(PreTokenizerStep.gpt2Expression)
+                    result.append(.split(expression, .isolated, isInverted: false))
+                }
+                if index < steps.count - 1 { result.append(.spell) }
+            }
+        }
+        return result
+    }
+}
+
+/// Cuts texts into words, for one thread.
+///
+/// A text goes through the steps depth first, each piece on its own: nothing is held but the piece
+/// that is being cut.
+final class TextCutter {
+    /// Receives a word; `isSpelled` where its bytes have taken their spellings.
+    typealias WordReceiver = (
+        _ word: UnsafeBufferPointer<UInt8>, _ isSpelled: Bool
+    ) throws(ModelError) -> Void
+
+    private let steps: [CuttingStep]
+    private let matchers: [RegularExpression.Matcher?]
+
+    init(_ steps: [CuttingStep]) throws(ModelError) {
+        self.steps = steps
+        var matchers: [RegularExpression.Matcher?] = []
+        for step in steps {
+            guard case .split(let expression, _, _) = step else {
+                matchers.append(nil)
+                continue
+            }
+            guard let matcher = RegularExpression.Matcher(expression) else {
+                throw ModelError("no memory to match the pre-tokenizer's expressions")
+            }
+            matchers.append(matcher)
+        }
+        self.matchers = matchers
+    }
+
+    /// Hands the words of a text to `receive`, in order.
+    func cut(
+        _ text: UnsafeBufferPointer<UInt8>, _ receive: WordReceiver
+    ) throws(ModelError) {
+        try cut(text, from: 0, isSpelled: false, receive)
+    }
+
+    private func cut(
+        _ text: UnsafeBufferPointer<UInt8>, from step: Int, isSpelled: Bool,
+        _ receive: WordReceiver
+    ) throws(ModelError) {
+        guard !text.isEmpty else { return }
+        guard step < steps.count else { return try receive(text, isSpelled) }
+        switch steps[step] {
+        case .split(_, let behavior, let isInverted):
+            guard let matcher = matchers[step] else { return }
+            var spans = Spans(text, matcher)
+            try split(&spans, behavior, isInverted) { range throws(ModelError) in
+                try cut(
+                    UnsafeBufferPointer(rebasing: text[range]), from: step + 1,
+                    isSpelled: isSpelled, receive)
+            }
+        case .prefixSpace:
+            guard text[0] != UInt8(ascii: " ") else {
+                return try cut(text, from: step + 1, isSpelled: isSpelled, receive)
+            }
+            try cut(
+                copy: [UInt8(ascii: " ")] + text, from: step + 1, isSpelled: isSpelled, receive)
+        case .spell:
+            var spelling: [UInt8] = []
+            spelling.reserveCapacity(text.count * 2)
+            for byte in text { ByteAlphabet.appendSpelling(of: byte, to: &spelling) }
+            try cut(copy: spelling, from: step + 1, isSpelled: true, receive)
+        }
+    }
+
+    private func cut(
+        copy: [UInt8], from step: Int, isSpelled: Bool, _ receive: WordReceiver
+    ) throws(ModelError) {
+        let result = copy.withUnsafeBufferPointer { text in
+            Result { () throws(ModelError) in
+                try cut(text, from: step, isSpelled: isSpelled, receive)
+            }
+        }
+        try result.get()
+    }
+
+    private func split(
+        _ spans: inout Spans, _ behavior: SplitBehavior, _ isInverted: Bool,
+        _ pass: (Range<Int>) throws(ModelError) -> Void
+    ) throws(ModelError) {
+        // What may still grow, and whether it is a match.
+        var pending: (range: Range<Int>, isMatch: Bool)?
+        var previousIsMatch = false
+        while let span = try spans.next() {
+            let isMatch = span.isMatch != isInverted
+            defer { previousIsMatch = isMatch }
+            var joins = false
+            switch behavior {
+            case .isolated:
+                try pass(span.range)
+                continue
+            case .removed:
+                if !isMatch { try pass(span.range) }
+                continue
+            case .contiguous: joins = pending?.isMatch == isMatch
+            case .mergedWithPrevious: joins = isMatch && !previousIsMatch
+            case .mergedWithNext: joins = !isMatch && pending?.isMatch == true
+            }
+            if joins, let grown = pending {
+                pending = (grown.range.lowerBound..<span.range.upperBound, isMatch)
+            } else {
+                if let done = pending { try pass(done.range) }
+                pending = (span.range, isMatch)
+            }
+        }
+        if let done = pending { try pass(done.range) }
+    }
+}
