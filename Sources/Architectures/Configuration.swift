@@ -38,21 +38,45 @@ struct Configuration {
     static let maximumCount = 1 << 30
 
     func wrong(_ key: String, _ expected: String) -> ModelError {
-        let found = (json[key] ?? .null).text().prefix(60)
+        let found = (json(at: key) ?? .null).text().prefix(60)
         return ModelError("config.json: '\(key)' must be \(expected), not \(found)")
     }
 
     /// An option with a value that the decoder does not have.
     func unsupported(_ key: String, supported: String) -> ModelError {
-        let found = (json[key] ?? .null).text().prefix(60)
-        return ModelError("config.json: '\(key)' is \(found), which is not supported; \(supported)")
+        let found = (json(at: key) ?? .null).text().prefix(60)
+        return ModelError(
+            "config.json: '\(key)' is \(found), which is not supported; supported: \(supported)")
     }
 
-    /// Nil for a key that is absent or null, which configurations use alike.
+    /// The values of a list; nil where it is absent or null.
+    func list<Element>(
+        _ key: String, of expected: String, _ read: (JSON) -> Element?
+    ) throws(ModelError) -> [Element]? {
+        guard let array = try value(key, "a list of \(expected)", \.array) else { return nil }
+        var elements: [Element] = []
+        for item in array {
+            guard let element = read(item) else { throw wrong(key, "a list of \(expected)") }
+            elements.append(element)
+        }
+        return elements
+    }
+
+    /// What stands under a key, `outer.inner` for a member of a member; nil where it is absent or null,
+    /// which configurations use alike.
+    func json(at key: String) -> JSON? {
+        var found = json
+        for part in key.split(separator: ".") {
+            guard let inner = found[String(part)], !inner.isNull else { return nil }
+            found = inner
+        }
+        return found
+    }
+
     private func value<Value>(
         _ key: String, _ expected: String, _ read: (JSON) -> Value?
     ) throws(ModelError) -> Value? {
-        guard let found = json[key], !found.isNull else { return nil }
+        guard let found = json(at: key) else { return nil }
         guard let value = read(found) else { throw wrong(key, expected) }
         return value
     }
@@ -94,5 +118,13 @@ struct GGUFKeys {
             throw ModelError("key '\(architecture).\(key)' must be a string")
         }
         return string
+    }
+
+    func bool(_ key: String) throws(ModelError) -> Bool? {
+        guard let value = metadata["\(architecture).\(key)"] else { return nil }
+        guard case .bool(let bool) = value else {
+            throw ModelError("key '\(architecture).\(key)' must be true or false")
+        }
+        return bool
     }
 }

@@ -16,40 +16,16 @@ public struct LanguageModel: Sendable {
 
     /// - Throws: `ModelError` naming the key or tensor, `FormatError` for a document that is not JSON.
     public init(_ checkpoint: Checkpoint) throws {
-        let (family, stated) = try Family.describing(checkpoint)
-        var notes: [String] = []
-        var tensors = OrderedDictionary<TensorRole, any TensorSource>()
-        var unknown: [String] = []
-        for tensor in checkpoint.tensors {
-            let name = tensor.descriptor.name
-            if let role = family.role(of: name, in: checkpoint.dialect) {
-                tensors[role] = tensor
-            } else if name.hasSuffix(".rotary_emb.inv_freq") {
-                notes.append("'\(name)' is computed from the configuration and left out")
-            } else {
-                unknown.append(name)
-            }
-        }
-        guard unknown.isEmpty else {
-            throw ModelError(
-                "\(unknown.count) tensors that architecture '\(family.ggufArchitecture)' does not "
-                    + "have: \(unknown.prefix(5).map(\.escapedForDisplay).joined(separator: ", "))"
-                    + (unknown.count > 5 ? ", …" : ""))
-        }
+        let (family, named) = try Family.identifying(checkpoint)
+        var (description, notes) = (try family.describe(checkpoint, named), named.notes)
+        var tensors = try LanguageModel.unpack(named, in: &description)
 
-        var description = stated
-        if checkpoint.dialect == .gguf {
-            description.isOutputTied = tensors[TensorRole(.output)] == nil
-        } else if description.isOutputTied, tensors[TensorRole(.output)] != nil {
+        if description.isOutputTied, tensors[TensorRole(.output)] != nil {
             tensors[TensorRole(.output)] = nil
             notes.append("the output matrix is tied to the embedding; the file's copy is left out")
         }
-        if description.vocabularySize == 0, let embedding = tensors[TensorRole(.tokenEmbedding)] {
-            description.vocabularySize = embedding.descriptor.rows
-        }
-        if let factors = tensors[TensorRole(.rotaryFactors)] {
-            description.rotary.scaling = .factors(try LanguageModel.floats(of: factors))
-        }
+        try LanguageModel.readRotaryFactors(of: tensors, keys: checkpoint, into: &description)
+        try description.check()
 
         self.checkpoint = checkpoint
         self.family = family
@@ -59,16 +35,9 @@ public struct LanguageModel: Sendable {
         try checkTensors()
     }
 
-    /// All weight matrices and vectors that a decoder of this description needs.
-    public var requiredRoles: [TensorRole] {
-        var roles = [TensorRole(.tokenEmbedding), TensorRole(.outputNorm)]
-        if !description.isOutputTied { roles.append(TensorRole(.output)) }
-        for layer in 0..<description.layerCount {
-            for name in family.names where name.module.isInLayer {
-                roles.append(TensorRole(name.module, layer: layer))
-            }
-        }
-        return roles
+    /// Whether the embedding doubles as the output matrix in a dialect's files.
+    public func isOutputTied(in dialect: Checkpoint.Dialect) -> Bool {
+        description.isOutputTied && !(dialect == .gguf && family.loader.needsOutput)
     }
 
     /// The same model with another tensor in a role.
@@ -80,83 +49,116 @@ public struct LanguageModel: Sendable {
         return model
     }
 
-    private func checkTensors() throws(ModelError) {
-        let dialect = checkpoint.dialect
-        let missing = requiredRoles.filter { tensors[$0] == nil }
-            .compactMap { family.name(of: $0, in: dialect) }
-        guard missing.isEmpty else {
-            throw ModelError(
-                "\(missing.count) tensors are missing: "
-                    + missing.prefix(5).joined(separator: ", ") + (missing.count > 5 ? ", …" : ""))
+    private static func unpack(
+        _ named: NamedTensors, in description: inout DecoderDescription
+    ) throws -> OrderedDictionary<TensorRole, any TensorSource> {
+        if description.vocabularySize == 0 {
+            let embedding = named.entries.first { $0.layout.modules == [.tokenEmbedding] }
+            description.vocabularySize = embedding?.tensor.descriptor.rows ?? 0
         }
+        var tensors = OrderedDictionary<TensorRole, any TensorSource>()
+        var rows: OrderedDictionary<TensorRole, [Int: any TensorSource]> = [:]
+        for entry in named.entries {
+            let tensor = try description.oriented(entry)
+            for (role, part) in try entry.layout.unpack(tensor, entry.instance, in: description) {
+                if case .row = entry.layout.content, let index = entry.instance.index {
+                    rows[role, default: [:]][index] = part
+                } else {
+                    tensors[role] = part
+                }
+            }
+        }
+        for (role, parts) in rows {
+            let ordered = (0..<parts.count).compactMap { parts[$0] }
+            guard ordered.count == parts.count, let first = ordered.first else { continue }
+            tensors[role] = RenamedTensor(
+                StackedTensor(ordered), name: first.descriptor.name,
+                shape: [ordered.count, first.descriptor.columns])
+        }
+        return tensors
+    }
+
+    /// GGUF's rotary factors, which stand in tensors.
+    private static func readRotaryFactors(
+        of tensors: OrderedDictionary<TensorRole, any TensorSource>, keys checkpoint: Checkpoint,
+        into description: inout DecoderDescription
+    ) throws {
+        if let factors = tensors[TensorRole(.rotaryFactors)] {
+            description.rotary?.scaling = .factors(try factors.positiveFloats())
+        }
+        guard let short = tensors[TensorRole(.rotaryFactorsShort)],
+            let long = tensors[TensorRole(.rotaryFactorsLong)],
+            let architecture = checkpoint.metadata["general.architecture"]?.string
+        else { return }
+        let keys = GGUFKeys(metadata: checkpoint.metadata, architecture: architecture)
+        let original = try keys.count("rope.scaling.original_context_length")
+        let attention = try keys.number("rope.scaling.attn_factor") ?? 1
+        description.rotary?.scaling = .longRoPE(
+            RotaryEmbedding.LongRoPE(
+                short: try short.positiveFloats(), long: try long.positiveFloats(),
+                originalContext: original ?? description.contextLength,
+                attentionFactor: attention))
+    }
+
+    private func checkTensors() throws(ModelError) {
+        let missing = description.requiredRoles.filter { tensors[$0] == nil }
+        guard missing.isEmpty else {
+            let names = missing.prefix(5).compactMap { family.name(of: $0, in: checkpoint.dialect) }
+            throw ModelError(
+                "\(missing.count) tensors are missing: " + names.joined(separator: ", ")
+                    + (missing.count > 5 ? ", …" : ""))
+        }
+        let required = Set(description.requiredRoles)
         for (role, tensor) in tensors {
-            let expected = description.shape(of: role)
             let name = tensor.descriptor.name.escapedForDisplay
             guard role.layer ?? 0 < description.layerCount else {
                 throw ModelError("tensor '\(name)': the model has \(description.layerCount) layers")
             }
+            let expected = description.shape(of: role)
             guard tensor.descriptor.shape == expected else {
                 throw ModelError(
                     "tensor '\(name)' has shape \(tensor.descriptor.shape), the configuration "
                         + "demands \(expected)")
             }
-        }
-    }
-
-    private static func floats(of tensor: any TensorSource) throws -> [Float] {
-        guard tensor.descriptor.encoding == .scalar(.f32) else {
-            throw ModelError("tensor '\(tensor.descriptor.name)' must be F32")
-        }
-        let factors = try tensor.withBytes(rows: 0..<tensor.descriptor.rows) { bytes in
-            (0..<bytes.count / 4).map {
-                Float(
-                    bitPattern: UInt32(
-                        littleEndian: bytes.loadUnaligned(
-                            fromByteOffset: $0 * 4, as: UInt32.self)))
+            guard required.contains(role) || role.module.isRotaryFactors else {
+                throw ModelError("tensor '\(name)' is one that the configuration has no use for")
             }
         }
-        guard factors.allSatisfy({ $0.isFinite && $0 > 0 }) else {
-            throw ModelError(
-                "tensor '\(tensor.descriptor.name)' holds a factor that is not positive")
-        }
-        return factors
     }
 }
 
-extension Family {
-    /// The family of a checkpoint and what its configuration says.
-    static func describing(_ checkpoint: Checkpoint) throws -> (Family, DecoderDescription) {
-        switch checkpoint.dialect {
-        case .huggingFace:
-            guard let json = try checkpoint.json("config.json") else {
-                throw ModelError(
-                    "there is no config.json beside '\(checkpoint.path.escapedForDisplay)'")
-            }
-            if let method = json["quantization_config"]?["quant_method"]?.string {
-                throw ModelError(
-                    "config.json: 'quantization_config.quant_method' is "
-                        + "'\(method.escapedForDisplay)': quantized checkpoints of Hugging Face are "
-                        + "not supported as input; use the model that it was made from")
-            }
-            let configuration = Configuration(json: json)
-            let modelType = try configuration.string("model_type") ?? ""
-            guard let family = all.first(where: { $0.modelTypes.contains(modelType) }) else {
-                let known = all.flatMap(\.modelTypes).joined(separator: ", ")
-                throw ModelError(
-                    "config.json: 'model_type' is '\(modelType.escapedForDisplay)', which is not "
-                        + "supported; supported: \(known)")
-            }
-            return (family, try family.describeConfiguration(configuration))
-        case .gguf:
-            let architecture = checkpoint.metadata["general.architecture"]?.string ?? ""
-            guard let family = all.first(where: { $0.ggufArchitecture == architecture }) else {
-                let known = all.map(\.ggufArchitecture).joined(separator: ", ")
-                throw ModelError(
-                    "key 'general.architecture' is '\(architecture.escapedForDisplay)', which is "
-                        + "not supported; supported: \(known)")
-            }
-            let keys = GGUFKeys(metadata: checkpoint.metadata, architecture: architecture)
-            return (family, try family.describeMetadata(keys))
+extension TensorRole.Module {
+    /// Whether the module is what frequencies are divided by.
+    var isRotaryFactors: Bool {
+        [.rotaryFactors, .rotaryFactorsShort, .rotaryFactorsLong].contains(self)
+    }
+}
+
+extension DecoderDescription {
+    /// A file's tensor as (outputs, inputs), once its shape is proved.
+    func oriented(_ entry: NamedTensors.Entry) throws(ModelError) -> any TensorSource {
+        let (layout, tensor) = (entry.layout, entry.tensor)
+        let name = tensor.descriptor.name.escapedForDisplay
+        if let layer = entry.instance.layer, layer >= layerCount {
+            throw ModelError("tensor '\(name)': the model has \(layerCount) layers")
         }
+        if let index = entry.instance.index {
+            let count = layout.pattern.contains("{expert}") ? experts?.count ?? 0 : headCount
+            guard index < count else {
+                throw ModelError(
+                    "tensor '\(name)' is number \(index) of \(count), counted from 0")
+            }
+        }
+        let expected = layout.shape(of: entry.instance, in: self)
+        // Integers of a quantized matrix are (outputs, inputs) whatever the family does with scalars.
+        let isTransposed =
+            layout.isTransposed && expected.count == 2 && !tensor.descriptor.encoding.isQuantized
+        let inFile = isTransposed ? expected.reversed() : expected
+        guard tensor.descriptor.shape == inFile else {
+            throw ModelError(
+                "tensor '\(name)' has shape \(tensor.descriptor.shape), the configuration demands "
+                    + "\(inFile)")
+        }
+        return isTransposed ? TransposedTensor(tensor) : tensor
     }
 }

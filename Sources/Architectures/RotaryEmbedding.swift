@@ -11,9 +11,9 @@ public struct RotaryEmbedding: Sendable, Hashable {
     /// Both mean the same model once the rows of the query and key matrices are ordered to match, which
     /// is the one difference between a Hugging Face Llama and its GGUF.
     public enum Pairing: Sendable, Hashable {
-        /// Dimension i with i + size / 2: Hugging Face.
+        /// Dimension i with i + dimensionCount / 2.
         case halves
-        /// Dimension 2i with 2i + 1: GGUF's `llama`.
+        /// Dimension 2i with 2i + 1.
         case adjacent
     }
 
@@ -22,14 +22,67 @@ public struct RotaryEmbedding: Sendable, Hashable {
         case none
         /// All frequencies divided by one factor (Chen et al. 2023).
         case linear(factor: Double)
-        /// Low frequencies divided by a factor, high ones kept, a ramp between (Llama 3.1).
+        /// A larger base for sequences beyond the original context, growing with them.
+        case dynamic(factor: Double, originalContext: Int)
+        /// Low frequencies divided by a factor, high ones kept, a ramp between (Peng et al. 2023).
+        case yarn(YaRN)
+        /// The same idea, with the ramp over wavelengths (Llama 3.1).
         case llama3(
             factor: Double, lowFrequency: Double, highFrequency: Double, originalContext: Int)
+        /// Each frequency divided by its own factor, by one of two tables (Ding et al. 2024).
+        case longRoPE(LongRoPE)
         /// Each frequency divided by its own factor, as GGUF's `rope_freqs.weight` holds it.
         case factors([Float])
     }
 
-    /// Dimensions of a head that are rotated.
+    /// The parameters of YaRN (Peng et al. 2023, section 3.4).
+    public struct YaRN: Sendable, Hashable {
+        public var factor: Double
+        public var originalContext: Int
+        /// Turns within the original context above which a frequency is kept, and below which it is
+        /// divided by the whole factor.
+        public var fastTurns = 32.0
+        public var slowTurns = 1.0
+        /// Whether the ramp starts and ends at whole dimensions.
+        public var isTruncated = true
+        /// What rotated queries and keys are multiplied by; nil for 0.1·ln(factor) + 1.
+        public var attentionFactor: Double?
+
+        public init(factor: Double, originalContext: Int) {
+            (self.factor, self.originalContext) = (factor, originalContext)
+        }
+
+        /// 0.1·m·ln(factor) + 1, which makes up for attention that longer contexts spread thin.
+        static func temperature(factor: Double, scale: Double = 1) -> Double {
+            0.1 * scale * log(max(1, factor)) + 1
+        }
+    }
+
+    /// The parameters of LongRoPE (Ding et al. 2024).
+    public struct LongRoPE: Sendable, Hashable {
+        /// Divisors for sequences within the original context.
+        public var short: [Float]
+        /// Divisors for longer ones.
+        public var long: [Float]
+        public var originalContext: Int
+        /// What rotated queries and keys are multiplied by.
+        public var attentionFactor: Double
+
+        public init(
+            short: [Float], long: [Float], originalContext: Int, attentionFactor: Double
+        ) {
+            (self.short, self.long) = (short, long)
+            (self.originalContext, self.attentionFactor) = (originalContext, attentionFactor)
+        }
+
+        /// √(1 + ln(factor) / ln(originalContext)), 1 for a factor up to 1.
+        static func attentionFactor(factor: Double, originalContext: Int) -> Double {
+            guard factor > 1, originalContext > 1 else { return 1 }
+            return (1 + log(factor) / log(Double(originalContext))).squareRoot()
+        }
+    }
+
+    /// Dimensions of a head that are rotated, its first ones.
     public var dimensionCount: Int
     /// θ: the wavelengths form a geometric series up to 2πθ.
     public var base: Double
@@ -45,24 +98,42 @@ public struct RotaryEmbedding: Sendable, Hashable {
         self.scaling = scaling
     }
 
-    /// Radians per position for each pair, with the scaling applied.
-    public var frequencies: [Double] {
-        let unscaled = unscaledFrequencies
+    /// What rotated queries and keys are multiplied by.
+    public var attentionFactor: Double {
         switch scaling {
-        case .none: return unscaled
-        case .linear(let factor): return unscaled.map { $0 / factor }
-        case .llama3, .factors: return zip(unscaled, divisors).map { $0 / Double($1) }
+        case .yarn(let yarn): yarn.attentionFactor ?? YaRN.temperature(factor: yarn.factor)
+        case .longRoPE(let longRoPE): longRoPE.attentionFactor
+        default: 1
         }
     }
 
+    /// Radians per position for each pair, with the scaling applied.
+    ///
+    /// - Parameter positionCount: positions that sequences may reach; `dynamic` and `longRoPE` depend on
+    ///   it.
+    /// - Returns: `dimensionCount / 2` frequencies.
+    public func frequencies(positionCount: Int) -> [Double] {
+        guard case .dynamic(let factor, let original) = scaling, positionCount > original else {
+            let divisors = divisors(positionCount: positionCount)
+            return zip(unscaledFrequencies(base: base), divisors).map { $0 / Double($1) }
+        }
+        let stretch = factor * Double(positionCount) / Double(original) - (factor - 1)
+        let dimensions = Double(dimensionCount)
+        return unscaledFrequencies(base: base * pow(stretch, dimensions / (dimensions - 2)))
+    }
+
     /// What each frequency is divided by, as GGUF's `rope_freqs.weight` states it.
-    public var divisors: [Float] {
+    public func divisors(positionCount: Int) -> [Float] {
+        let unscaled = unscaledFrequencies(base: base)
         switch scaling {
-        case .none: return unscaledFrequencies.map { _ in 1 }
-        case .linear(let factor): return unscaledFrequencies.map { _ in Float(factor) }
+        case .none, .dynamic: return unscaled.map { _ in 1 }
+        case .linear(let factor): return unscaled.map { _ in Float(factor) }
         case .factors(let factors): return factors
+        case .longRoPE(let longRoPE):
+            return positionCount > longRoPE.originalContext ? longRoPE.long : longRoPE.short
+        case .yarn(let yarn): return divisors(of: yarn)
         case .llama3(let factor, let low, let high, let originalContext):
-            return unscaledFrequencies.map { frequency in
+            return unscaled.map { frequency in
                 let turns = Double(originalContext) * frequency / (2 * .pi)
                 if turns > high { return 1 }
                 if turns < low { return Float(factor) }
@@ -72,7 +143,24 @@ public struct RotaryEmbedding: Sendable, Hashable {
         }
     }
 
-    private var unscaledFrequencies: [Double] {
+    private func divisors(of yarn: YaRN) -> [Float] {
+        // The pair that makes so many turns within the original context.
+        func pair(turns: Double) -> Double {
+            Double(dimensionCount) * log(Double(yarn.originalContext) / (turns * 2 * .pi))
+                / (2 * log(base))
+        }
+        var (first, last) = (pair(turns: yarn.fastTurns), pair(turns: yarn.slowTurns))
+        if yarn.isTruncated { (first, last) = (first.rounded(.down), last.rounded(.up)) }
+        first = max(first, 0)
+        last = min(last, Double(dimensionCount - 1))
+        if first == last { last += 0.001 }
+        return (0..<dimensionCount / 2).map { index in
+            let ramp = min(1, max(0, (Double(index) - first) / (last - first)))
+            return Float(1 / (ramp / yarn.factor + (1 - ramp)))
+        }
+    }
+
+    private func unscaledFrequencies(base: Double) -> [Double] {
         stride(from: 0, to: dimensionCount, by: 2).map {
             pow(base, -Double($0) / Double(dimensionCount))
         }
@@ -92,7 +180,7 @@ public struct RotaryEmbedding: Sendable, Hashable {
                     originalContext: 1 << exponent)
                 let candidate = RotaryEmbedding(
                     dimensionCount: dimensionCount, base: base, pairing: .halves, scaling: scaling
-                ).divisors
+                ).divisors(positionCount: 0)
                 // The file's factors were computed in single precision.
                 let tolerance: Float = 1e-5
                 if candidate.count == factors.count,
@@ -107,10 +195,11 @@ public struct RotaryEmbedding: Sendable, Hashable {
 
     /// The row of a matrix with the other pairing that stands at `row` of one with `pairing`.
     ///
-    /// Holds for queries and keys alike: heads stay in place, rows move within their head.
-    public static func sourceRow(of row: Int, headSize: Int, to pairing: Pairing) -> Int {
+    /// Holds for queries and keys alike: heads stay in place, and so do dimensions that are not rotated.
+    public func sourceRow(of row: Int, headSize: Int, to pairing: Pairing) -> Int {
         let (head, dimension) = row.quotientAndRemainder(dividingBy: headSize)
-        let half = headSize / 2
+        guard dimension < dimensionCount else { return row }
+        let half = dimensionCount / 2
         switch pairing {
         case .adjacent: return head * headSize + dimension % 2 * half + dimension / 2
         case .halves: return head * headSize + dimension % half * 2 + dimension / half

@@ -15,14 +15,14 @@ package final class ImportanceCollector: LinearInputObserver {
     }
 
     package func replacements(
-        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
-        batch: TokenBatch, decoder: Decoder
-    ) throws -> [TensorRole.Module: LinearMatrix] {
+        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
+        decoder: Decoder
+    ) throws -> [TensorRole: LinearMatrix] {
         let weights = try tokenWeights.weights(
-            for: modules, layer: layer, input: input, batch: batch, decoder: decoder)
+            for: roles, input: input, batch: batch, decoder: decoder)
         let squares = InputStatistics.meanSquares(
             of: input, weights: weights, workers: decoder.workers)
-        for module in modules { meanSquares[TensorRole(module, layer: layer)] = squares }
+        for role in roles { meanSquares[role] = squares }
         return [:]
     }
 }

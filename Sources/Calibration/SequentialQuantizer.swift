@@ -10,39 +10,37 @@ import Kernels
 package final class SequentialQuantizer: LinearInputObserver {
     /// A matrix that is due, with what the calibration text says about its inputs.
     package struct Request {
-        package let modules: [TensorRole.Module]
-        package let layer: Int
-        /// (columns, columns); shared by all modules of the request.
+        package let roles: [TensorRole]
+        /// (columns, columns); shared by all matrices of the request, zero where no token came.
         package let hessian: Matrix
     }
 
     private let tokenWeights: LayerTokenWeights
-    private let quantize: (Request) throws -> [TensorRole.Module: Matrix]
+    private let quantize: (Request) throws -> [TensorRole: Matrix]
 
     /// - Parameters:
     ///   - weighting: what each token counts in the Hessians.
-    ///   - quantize: returns the weights that each module has from now on, (outputs, inputs); a
-    ///     module that it leaves out keeps its own.
+    ///   - quantize: returns the weights that each role has from now on, (outputs, inputs); a role
+    ///     that it leaves out keeps its own.
     package init(
         weighting: TokenWeighting,
-        quantize: @escaping (Request) throws -> [TensorRole.Module: Matrix]
+        quantize: @escaping (Request) throws -> [TensorRole: Matrix]
     ) {
         tokenWeights = LayerTokenWeights(weighting)
         self.quantize = quantize
     }
 
     package func replacements(
-        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
-        batch: TokenBatch, decoder: Decoder
-    ) throws -> [TensorRole.Module: LinearMatrix] {
+        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
+        decoder: Decoder
+    ) throws -> [TensorRole: LinearMatrix] {
         let weights = try tokenWeights.weights(
-            for: modules, layer: layer, input: input, batch: batch, decoder: decoder)
+            for: roles, input: input, batch: batch, decoder: decoder)
         let hessian = InputStatistics.hessian(
             of: input, weights: weights, workers: decoder.workers)
-        return try quantize(Request(modules: modules, layer: layer, hessian: hessian))
+        return try quantize(Request(roles: roles, hessian: hessian))
             .reduce(into: [:]) { result, entry in
-                let bias = decoder.bias(of: entry.key, layer: layer)
-                result[entry.key] = LinearMatrix(entry.value, bias: bias)
+                result[entry.key] = LinearMatrix(entry.value, bias: decoder.bias(of: entry.key))
             }
     }
 }

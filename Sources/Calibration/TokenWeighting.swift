@@ -45,10 +45,10 @@ final class LayerTokenWeights {
 
     /// - Parameters: as an observer gets them.
     func weights(
-        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
-        batch: TokenBatch, decoder: Decoder
+        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
+        decoder: Decoder
     ) throws -> [Float] {
-        if modules.contains(.query) {
+        if let layer = roles.first(where: { $0.module == .query })?.layer {
             weights = try weighting.weights(
                 layer: layer, input: input, batch: batch, decoder: decoder)
         }

@@ -62,17 +62,18 @@ extension ConversionPlan {
         _ model: LanguageModel, tensors: [Tensor]
     ) throws -> Description {
         var metadata: Metadata = [
-            "general.architecture": .string(model.family.ggufArchitecture),
+            "general.architecture": .string(model.family.ggufArchitecture ?? ""),
             "general.type": .string("model"),
             "general.name": .string(name(of: model.checkpoint)),
         ]
-        metadata.merge(model.architectureMetadata()) { $1 }
+        let architecture = try model.architectureMetadata()
+        metadata.merge(architecture.metadata) { $1 }
         metadata["general.file_type"] = .uint32(fileType(tensors))
         let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
         let exported = try tokenizer.gguf(vocabularySize: model.description.vocabularySize)
         metadata.merge(exported.metadata) { $1 }
         metadata["general.quantization_version"] = .uint32(2)
-        return Description(metadata: metadata, notes: exported.notes)
+        return Description(metadata: metadata, notes: architecture.notes + exported.notes)
     }
 
     private static func huggingFaceDescription(
@@ -80,21 +81,20 @@ extension ConversionPlan {
     ) throws -> Description {
         let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
         var members = try model.configurationMembers()
-        members.append(("torch_dtype", .string(typeName(tensors))))
-        var generation: [(String, JSON)] = []
-        for (key, role) in [
-            ("bos_token_id", SpecialTokenRole.beginning), ("eos_token_id", .end),
+        members["torch_dtype"] = .string(typeName(tensors))
+        var generation: JSON.Members = [:]
+        let roles: [(ExactString, SpecialTokenRole)] = [
+            ("bos_token_id", .beginning), ("eos_token_id", .end),
             ("pad_token_id", .padding),
-        ] {
+        ]
+        for (key, role) in roles {
             guard let id = tokenizer.specialTokens[role] else { continue }
-            members.append((key, .integer(Int(id))))
-            generation.append((key, .integer(Int(id))))
+            members[key] = .integer(Int(id))
+            generation[key] = .integer(Int(id))
         }
         var documents: OrderedDictionary<String, [UInt8]> = [:]
         for (name, members) in [("config.json", members), ("generation_config.json", generation)] {
-            let object = JSON.Members(
-                members.map { (ExactString($0), $1) }, uniquingKeysWith: { $1 })
-            documents[name] = JSON.object(object).bytes(indentation: 2)
+            documents[name] = JSON.object(members).bytes(indentation: 2)
         }
         documents.merge(tokenizer.huggingFaceDocuments()) { $1 }
         return Description(metadata: ["format": .string("pt")], documents: documents)
@@ -136,7 +136,7 @@ extension ConversionPlan {
 
     private static func mostCommonEncoding(_ tensors: [Tensor]) -> Encoding? {
         var counts: OrderedDictionary<Encoding, Int> = [:]
-        for tensor in tensors where tensor.role?.layer != nil {
+        for tensor in tensors where tensor.exported?.roles.first?.layer != nil {
             counts[tensor.target.encoding, default: 0] += tensor.target.count
         }
         return counts.max { $0.value < $1.value }?.key

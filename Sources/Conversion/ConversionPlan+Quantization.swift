@@ -10,10 +10,33 @@ import TensorIR
 extension ConversionPlan {
     /// Whether a pass chooses this tensor's codes, rather than the reference encoder.
     private func isQuantized(_ tensor: Tensor) -> Bool {
-        guard tensor.role?.module.isLinear == true, tensor.role?.parameter == .weight else {
-            return false
+        guard tensor.exported?.isLinear == true, !tensor.isCopied else { return false }
+        return LevelGrid(tensor.target.encoding) != nil
+    }
+
+    /// Rows of an output's tensor that one pass quantizes: matrices with the same inputs.
+    private struct Piece {
+        let index: Int
+        let tensor: LanguageModel.ExportedTensor
+        /// Which of the tensor's pieces.
+        let number: Int
+
+        var roles: [TensorRole] { tensor.pieces[number].roles }
+        var rows: Range<Int> { tensor.pieces[number].rows }
+    }
+
+    private func pieces(of indices: [Int]) -> [Piece] {
+        indices.flatMap { index in
+            guard let tensor = tensors[index].exported else { return [Piece]() }
+            return tensor.pieces.indices.map { Piece(index: index, tensor: tensor, number: $0) }
         }
-        return LevelGrid(tensor.target.encoding) != nil && !tensor.isCopied
+    }
+
+    /// What people call a piece: the tensor, with the expert's number where it holds many.
+    private func name(of piece: Piece) -> String {
+        let name = tensors[piece.index].target.name
+        guard piece.tensor.pieces.count > 1 else { return name }
+        return "\(name) expert \(piece.number)"
     }
 
     // MARK: Rounding to nearest
@@ -22,25 +45,33 @@ extension ConversionPlan {
         to output: PendingOutput, _ summary: inout ConversionSummary, _ workers: Workers,
         _ progress: some ProgressSink
     ) throws {
+        let hasStatistics = recipe.importance != nil || !recipe.calibrationWindows.isEmpty
         let importance = try importanceByRole(workers, progress)
         let due = tensors.indices.filter { isQuantized(tensors[$0]) }
         try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
         let pass = RoundToNearest()
+        let pieces = pieces(of: due)
         let phase = Phase("Rounding", unit: "matrices")
-        try progress.phase(phase, total: due.count) {
-            for index in due {
-                let tensor = tensors[index]
-                let weights = try LinearMatrix(tensor.source).decoded(workers: workers)
+        try progress.phase(phase, total: pieces.count) {
+            for piece in pieces {
+                let tensor = tensors[piece.index]
+                let rows = SlicedTensor(tensor.source, rows: piece.rows)
+                let weights = try LinearMatrix(rows).decoded(workers: workers)
+                let columnWeights = importance[piece.roles[0]]
                 let result = try named(tensor) { () throws(QuantizationError) in
                     try pass.quantize(
-                        weights, to: tensor.target.encoding,
-                        importance: tensor.role.flatMap { importance[$0] }, workers: workers)
+                        weights, to: tensor.target.encoding, importance: columnWeights,
+                        workers: workers)
                 }
+                var report = result.report
+                if hasStatistics, columnWeights == nil { report.fallback = .noStatistics }
                 try result.bytes.withUnsafeBytes {
-                    try output.sink.write($0, tensor: index, at: 0)
+                    try output.sink.write(
+                        $0, tensor: piece.index,
+                        at: piece.rows.lowerBound * tensor.target.rowByteCount)
                 }
                 summary.matrices.append(
-                    ConversionSummary.Matrix(name: tensor.target.name, report: result.report))
+                    ConversionSummary.Matrix(name: name(of: piece), report: report))
                 progress.advance(phase, by: 1)
             }
         }
@@ -54,10 +85,13 @@ extension ConversionPlan {
         if let matrix = recipe.importance {
             var weights: [TensorRole: [Float]] = [:]
             for tensor in tensors where isQuantized(tensor) {
-                guard let role = tensor.role, let name = model.family.name(of: role, in: .gguf)
-                else { continue }
-                weights[role] = try named(tensor) { () throws(QuantizationError) in
-                    try matrix.weights(ofTensor: name, columns: tensor.target.columns)
+                for role in tensor.exported?.roles ?? [] {
+                    guard let name = model.family.name(of: role, in: .gguf) else { continue }
+                    weights[role] = try named(tensor) { () throws(QuantizationError) in
+                        try matrix.weights(
+                            ofTensor: name, columns: tensor.target.columns,
+                            matrix: role.expert ?? 0)
+                    }
                 }
             }
             return weights
@@ -77,54 +111,63 @@ extension ConversionPlan {
         guard let model, !recipe.calibrationWindows.isEmpty else {
             preconditionFailure("GPTQ needs a model and calibration text; the command checks both")
         }
-        let indexByRole = Dictionary(
-            uniqueKeysWithValues: tensors.indices.compactMap { index in
-                tensors[index].role.map { ($0, index) }
-            })
         let due = tensors.indices.filter { isQuantized(tensors[$0]) }
         try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
+        let pieces = pieces(of: due)
+        let pieceByRole = Dictionary(
+            uniqueKeysWithValues: pieces.indices.flatMap { index in
+                pieces[index].roles.map { ($0, index) }
+            })
 
-        var reports: [Int: QuantizationReport] = [:]
+        var reports: [TensorRole: QuantizationReport] = [:]
         let quantizer = SequentialQuantizer(weighting: recipe.tokenWeighting) { request in
             let hessian = Hessian(
                 request.hessian, dampingFraction: recipe.dampingFraction, order: recipe.columnOrder)
-            var replacements: [TensorRole.Module: Matrix] = [:]
-            for module in request.modules {
-                let role = TensorRole(module, layer: request.layer)
-                guard let index = indexByRole[role], isQuantized(tensors[index]),
-                    let source = model.tensors[role]
-                else { continue }
-                let tensor = tensors[index]
-                let weights = try LinearMatrix(source).decoded(workers: workers)
-                let result = try named(tensor) { () throws(QuantizationError) in
-                    try recipe.gptq.quantize(
-                        weights, to: tensor.target.encoding, hessian: hessian, workers: workers)
+            var replacements: [TensorRole: Matrix] = [:]
+            for index in Set(request.roles.compactMap { pieceByRole[$0] }).sorted() {
+                let piece = pieces[index]
+                let encoding = tensors[piece.index].target.encoding
+                let parts = try piece.roles.map { role -> any TensorSource in
+                    guard let source = model.tensors[role] else {
+                        throw ModelError("a tensor for '\(role.module.rawValue)' is missing")
+                    }
+                    let weights = try LinearMatrix(source).decoded(workers: workers)
+                    let result = try named(tensors[piece.index]) {
+                        () throws(QuantizationError) in
+                        try recipe.gptq.quantize(
+                            weights, to: encoding, hessian: hessian, workers: workers)
+                    }
+                    reports[role] = result.report
+                    replacements[role] = result.decoded
+                    return try result.tensor(named: source.descriptor)
                 }
-                try write(result, of: role, index: index, model: model, to: output)
-                reports[index] = result.report
-                replacements[module] = result.decoded
+                try write(parts, as: piece, of: model, to: output)
             }
             return replacements
         }
         let prefix = try quantizedEmbedding(of: model, workers)
         try runCalibration(prefix, observer: quantizer, workers, progress, phase: "Quantizing")
-        summary.matrices = due.compactMap { index in
-            reports[index].map {
-                ConversionSummary.Matrix(name: tensors[index].target.name, report: $0)
+        summary.matrices = pieces.flatMap { piece in
+            piece.roles.compactMap { role in
+                reports[role].map {
+                    let part = piece.roles.count > 1 ? " (\(role.module.rawValue))" : ""
+                    return ConversionSummary.Matrix(name: name(of: piece) + part, report: $0)
+                }
             }
         }
     }
 
-    /// Writes a matrix that was quantized in the source's row order.
+    /// Writes matrices that were quantized in the source's row order.
     private func write(
-        _ result: QuantizedMatrix, of role: TensorRole, index: Int, model: LanguageModel,
+        _ parts: [any TensorSource], as piece: Piece, of model: LanguageModel,
         to output: PendingOutput
     ) throws {
-        let descriptor = tensors[index].target
-        let ordered = try model.reordered(
-            BufferedTensor(descriptor, bytes: result.bytes), role: role, for: format.dialect)
-        try ordered.withBytes(rows: 0..<descriptor.rows) {
-            try output.sink.write($0, tensor: index, at: 0)
+        let rows = try model.repacked(
+            piece.tensor.pieces[piece.number], of: piece.tensor, parts: parts, for: format.dialect)
+        try rows.withBytes(rows: 0..<rows.descriptor.rows) {
+            try output.sink.write(
+                $0, tensor: piece.index,
+                at: piece.rows.lowerBound * tensors[piece.index].target.rowByteCount)
         }
     }
 
@@ -134,9 +177,9 @@ extension ConversionPlan {
         of model: LanguageModel, _ workers: Workers
     ) throws -> LanguageModel {
         let role = TensorRole(.tokenEmbedding)
-        guard let tensor = tensors.first(where: { $0.role == role }), !tensor.isCopied else {
-            return model
-        }
+        guard let tensor = tensors.first(where: { $0.exported?.roles == [role] }),
+            !tensor.isCopied
+        else { return model }
         let columns = tensor.target.columns
         let codec = try RowCodec(tensor.target.encoding, columns: columns)
         let source = try LinearMatrix(tensor.source)
@@ -180,5 +223,16 @@ extension ConversionPlan {
         } catch {
             throw TensorQuantizationError(tensor: tensor.target.name, error: error)
         }
+    }
+}
+
+extension QuantizedMatrix {
+    /// The codes as a tensor with the name and shape of the matrix that they stand for.
+    fileprivate func tensor(named source: TensorDescriptor) throws -> BufferedTensor {
+        guard
+            let descriptor = TensorDescriptor(
+                name: source.name, shape: source.shape, encoding: encoding)
+        else { throw ModelError("tensor '\(source.name)' cannot be held as \(encoding)") }
+        return BufferedTensor(descriptor, bytes: bytes)
     }
 }

@@ -12,8 +12,8 @@ import Tokenization
 public struct ConversionPlan: Sendable {
     /// One tensor of the output.
     public struct Tensor: Sendable {
-        /// Nil where a file is copied without knowing its architecture.
-        public let role: TensorRole?
+        /// What the tensor is for; nil where a file is copied without knowing its architecture.
+        public let exported: LanguageModel.ExportedTensor?
         /// Under the output's name and in its row order, still in the source's encoding.
         public let source: any TensorSource
         public let target: TensorDescriptor
@@ -48,7 +48,7 @@ public struct ConversionPlan: Sendable {
         if recipe.encoding == nil, format.dialect == input.dialect {
             model = nil
             tensors = input.tensors.map {
-                Tensor(role: nil, source: $0, target: $0.descriptor, fallback: nil)
+                Tensor(exported: nil, source: $0, target: $0.descriptor, fallback: nil)
             }
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
@@ -59,7 +59,7 @@ public struct ConversionPlan: Sendable {
         self.model = model
         let policy = EncodingPolicy(
             requested: recipe.encoding, dialect: format.dialect,
-            isOutputTied: model.description.isOutputTied)
+            isOutputTied: model.isOutputTied(in: format.dialect))
         tensors = try ConversionPlan.tensors(of: model, policy: policy)
         let described = try ConversionPlan.describe(
             model, format: format, recipe: recipe, tensors: tensors)
@@ -75,7 +75,7 @@ public struct ConversionPlan: Sendable {
         let matrixType = commonScalarType(model)
         return try model.exportedTensors(to: policy.dialect).map { exported in
             let source = exported.source.descriptor
-            var choice = policy.choice(for: exported.role, source)
+            var choice = policy.choice(for: exported)
             if policy.dialect == .huggingFace, policy.requested == nil, source.shape.count == 1,
                 let matrixType, try exported.source.isExact(in: matrixType)
             {
@@ -88,8 +88,16 @@ public struct ConversionPlan: Sendable {
                 throw ModelError("tensor '\(source.name)' cannot be stored as \(choice.encoding)")
             }
             try checkCodecs(source: source, target: target)
+            guard exported.isTransposed, !choice.encoding.isQuantized else {
+                return Tensor(
+                    exported: exported, source: exported.source, target: target,
+                    fallback: choice.fallback)
+            }
+            let scalars =
+                source.encoding.isQuantized
+                ? try DecodedTensor(exported.source) : exported.source
             return Tensor(
-                role: exported.role, source: exported.source, target: target,
+                exported: exported, source: TransposedTensor(scalars), target: target.transposed,
                 fallback: choice.fallback)
         }
     }
@@ -97,7 +105,7 @@ public struct ConversionPlan: Sendable {
     /// The scalar type of all matrices, if they have one.
     private static func commonScalarType(_ model: LanguageModel) -> ScalarType? {
         let encodings = Set(
-            model.tensors.values.filter { $0.descriptor.shape.count == 2 }
+            model.tensors.values.filter { $0.descriptor.shape.count > 1 }
                 .map(\.descriptor.encoding))
         guard encodings.count == 1, case .scalar(let type)? = encodings.first else { return nil }
         return type

@@ -14,23 +14,27 @@ struct EncodingPolicy {
         var fallback: String?
     }
 
-    func choice(for role: TensorRole, _ source: TensorDescriptor) -> Choice {
+    func choice(for tensor: LanguageModel.ExportedTensor) -> Choice {
         switch dialect {
-        case .gguf: ggufChoice(for: role, source)
-        case .huggingFace: Choice(encoding: huggingFaceEncoding(for: role, source))
+        case .gguf: ggufChoice(for: tensor)
+        case .huggingFace: Choice(encoding: huggingFaceEncoding(for: tensor))
         }
     }
 
-    private func ggufChoice(for role: TensorRole, _ source: TensorDescriptor) -> Choice {
-        // llama.cpp computes with vectors in F32 and expects them so.
-        guard source.shape.count == 2 else { return Choice(encoding: .scalar(.f32)) }
+    private func ggufChoice(for tensor: LanguageModel.ExportedTensor) -> Choice {
+        // llama.cpp computes with vectors, routers and positions in F32 and expects them so.
+        let source = tensor.source.descriptor
+        guard tensor.isLinear || tensor.isEmbeddingOrOutput else {
+            return Choice(encoding: .scalar(.f32))
+        }
         guard var wanted = requested else {
             return Choice(encoding: heldByGGUF(source.encoding) ? source.encoding : .scalar(.f32))
         }
         // The output matrix decides every token. Below eight bits it keeps eight, and so does an
         // embedding that doubles as one.
         let isOutput =
-            role.module == .output || (role.module == .tokenEmbedding && isOutputTied)
+            tensor.roles == [TensorRole(.output)]
+            || (tensor.roles == [TensorRole(.tokenEmbedding)] && isOutputTied)
         if isOutput, wanted.isQuantized, wanted.bitsPerWeight < 8 { wanted = .block(.q8_0) }
         guard wanted.byteCount(ofRow: source.columns) == nil else {
             return Choice(encoding: wanted)
@@ -41,12 +45,9 @@ struct EncodingPolicy {
     }
 
     /// Hugging Face folders hold scalars, and GPTQ's integers in the matrices of the layers.
-    private func huggingFaceEncoding(
-        for role: TensorRole, _ source: TensorDescriptor
-    ) -> Encoding {
-        if case .grouped? = requested, !role.module.isLinear || role.parameter == .bias {
-            return .scalar(.f16)
-        }
+    private func huggingFaceEncoding(for tensor: LanguageModel.ExportedTensor) -> Encoding {
+        let source = tensor.source.descriptor
+        if case .grouped? = requested, !tensor.isLinear { return .scalar(.f16) }
         if let requested, source.encoding.isFloat || source.encoding.isQuantized {
             return requested
         }
@@ -63,12 +64,14 @@ struct EncodingPolicy {
     }
 }
 
-extension Encoding {
-    /// Whether weights share scales.
-    public var isQuantized: Bool {
-        if case .scalar = self { false } else { true }
+extension LanguageModel.ExportedTensor {
+    /// Whether it is the matrix that turns tokens into vectors, or vectors into logits.
+    var isEmbeddingOrOutput: Bool {
+        roles == [TensorRole(.tokenEmbedding)] || roles == [TensorRole(.output)]
     }
+}
 
+extension Encoding {
     var isFloat: Bool {
         if case .scalar(let type) = self { type.isFloatingPoint } else { false }
     }

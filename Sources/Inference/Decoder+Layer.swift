@@ -38,13 +38,13 @@ extension Decoder {
         func matrices(
             _ modules: [TensorRole.Module], _ input: Matrix
         ) throws -> [LinearMatrix] {
+            let roles = modules.map { TensorRole($0, layer: index) }
             let replacements =
                 try observer?.replacements(
-                    for: modules, layer: index, input: input.elements, batch: batch,
-                    decoder: self) ?? [:]
-            return try modules.map { module in
-                guard let matrix = replacements[module] ?? layer.matrices[module] else {
-                    throw ModelError("layer \(index) has no '\(module.rawValue)'")
+                    for: roles, input: input.elements, batch: batch, decoder: self) ?? [:]
+            return try roles.map { role in
+                guard let matrix = replacements[role] ?? layer.matrices[role.module] else {
+                    throw ModelError("layer \(index) has no '\(role.module.rawValue)'")
                 }
                 return matrix
             }

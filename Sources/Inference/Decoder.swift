@@ -27,7 +27,10 @@ package final class Decoder: Sendable {
         self.model = model
         self.workers = workers
         layers = try (0..<model.description.layerCount).map { try DecoderLayer(model, layer: $0) }
-        rotary = RotaryTable(model.description.rotary, positionCount: positionCount)
+        guard let rotary = model.description.rotary else {
+            throw ModelError("models without rotary positions cannot be run")
+        }
+        self.rotary = RotaryTable(rotary, positionCount: positionCount)
         guard let embeddingSource = model.tensors[TensorRole(.tokenEmbedding)] else {
             throw ModelError("the token embedding is missing")
         }
@@ -86,14 +89,14 @@ extension RowFunctions {
         _ description: DecoderDescription, into out: UnsafeMutableBufferPointer<Float>
     ) {
         gain.withUnsafeBufferPointer {
-            rmsNorm(UnsafeBufferPointer(x), gain: $0, epsilon: description.normEpsilon, into: out)
+            rmsNorm(UnsafeBufferPointer(x), gain: $0, epsilon: description.norm.epsilon, into: out)
         }
     }
 }
 
 extension Decoder {
     /// What a linear layer adds to its outputs.
-    package func bias(of module: TensorRole.Module, layer: Int) -> [Float]? {
-        layers[layer].matrices[module]?.bias
+    package func bias(of role: TensorRole) -> [Float]? {
+        role.layer.flatMap { layers[$0].matrices[role.module]?.bias }
     }
 }

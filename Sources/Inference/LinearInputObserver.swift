@@ -7,15 +7,14 @@ import Kernels
 /// how a quantizer lets every later layer see what the earlier ones have become.
 package protocol LinearInputObserver {
     /// - Parameters:
-    ///   - modules: the matrices that will multiply `input`.
-    ///   - layer: the layer that they belong to.
+    ///   - roles: the matrices that will multiply `input`.
     ///   - input: (tokens, columns).
     ///   - batch: the sequences that the tokens belong to.
     ///   - decoder: who asks.
     /// - Returns: weights to use in place of the model's, for this pass.
     /// - Throws: whatever should end the pass.
     func replacements(
-        for modules: [TensorRole.Module], layer: Int, input: UnsafeMutableBufferPointer<Float>,
-        batch: TokenBatch, decoder: Decoder
-    ) throws -> [TensorRole.Module: LinearMatrix]
+        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
+        decoder: Decoder
+    ) throws -> [TensorRole: LinearMatrix]
 }

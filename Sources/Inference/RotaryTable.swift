@@ -16,7 +16,7 @@ struct RotaryTable: Sendable {
     let positionCount: Int
 
     init(_ embedding: RotaryEmbedding, positionCount: Int) {
-        let frequencies = embedding.frequencies
+        let frequencies = embedding.frequencies(positionCount: positionCount)
         self.embedding = embedding
         self.positionCount = positionCount
         cosines = Matrix(rows: positionCount, columns: frequencies.count)

@@ -48,15 +48,23 @@ public struct ImportanceMatrix: Sendable, Hashable {
         (self.windowCount, self.windowSize) = (windowCount, windowSize)
     }
 
-    /// What errors in the columns of a tensor count, or nil where the text says nothing about it.
+    /// What errors in the columns of a matrix count, or nil where the text says nothing about it.
+    ///
+    /// - Parameters:
+    ///   - name: the tensor's in GGUF.
+    ///   - columns: of the tensor.
+    ///   - matrix: which of the tensor's matrices, in a tensor of experts.
+    /// - Returns: the mean square of each column's input.
     /// - Throws: `QuantizationError.widthMismatch`.
     public func weights(
-        ofTensor name: String, columns: Int
+        ofTensor name: String, columns: Int, matrix: Int = 0
     ) throws(QuantizationError) -> [Float]? {
-        guard let entry = entries[name] else { return nil }
+        guard let entry = entries[name], entry.counts.indices.contains(matrix),
+            entry.counts[matrix] > 0
+        else { return nil }
         guard entry.columns == columns else {
             throw .widthMismatch(columns: columns, statistics: entry.columns)
         }
-        return entry.means()
+        return entry.means(ofMatrix: matrix)
     }
 }

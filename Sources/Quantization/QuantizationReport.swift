@@ -5,6 +5,8 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
     case hessianNotFinite
     /// No calibration text made any input of the layer differ from zero.
     case noActivations
+    /// The importance matrix has no numbers for the layer: for an expert, no token reached it.
+    case noStatistics
     /// No factorization, not even with this much damping.
     case hessianNotPositiveDefinite(dampingFraction: Float)
 
@@ -13,7 +15,9 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
         case .hessianNotFinite:
             "the Hessian is not finite"
         case .noActivations:
-            "its inputs are zero throughout the calibration text"
+            "no calibration token reached it, or its inputs are zero throughout the text"
+        case .noStatistics:
+            "the importance matrix says nothing about it"
         case .hessianNotPositiveDefinite(let fraction):
             "the Hessian is not positive definite, even with \(fraction) of its mean diagonal added"
         }

@@ -160,6 +160,11 @@ public enum Encoding: Sendable, Hashable {
     case block(BlockEncoding)
     case grouped(GroupedAffine)
 
+    /// Whether weights share scales.
+    public var isQuantized: Bool {
+        if case .scalar = self { false } else { true }
+    }
+
     /// Weights that share scales; 1 for scalars.
     public var weightsPerBlock: Int {
         switch self {

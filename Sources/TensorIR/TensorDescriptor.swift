@@ -42,14 +42,33 @@ public struct TensorDescriptor: Sendable, Hashable {
     /// Weights altogether.
     public var count: Int { rows * columns }
 
-    /// The same tensor under another name.
-    public func renamed(_ name: String) -> TensorDescriptor {
-        TensorDescriptor(copying: self, name: name)
+    /// The same tensor under another name, and in another shape of the same rows.
+    /// - Precondition: `shape` makes as many rows of the same length.
+    public func renamed(_ name: String, shape: [Int]? = nil) -> TensorDescriptor {
+        let shape = shape ?? self.shape
+        precondition(shape == self.shape || (shape.last ?? 1) == columns)
+        precondition(shape.dropLast().reduce(1, *) == rows)
+        return TensorDescriptor(name: name, validShape: shape, encoding, rowByteCount)
     }
 
-    private init(copying other: TensorDescriptor, name: String) {
-        self.name = name
-        (shape, encoding) = (other.shape, other.encoding)
-        (byteCount, rowByteCount) = (other.byteCount, other.rowByteCount)
+    /// A matrix of other rows of the same kind.
+    /// - Precondition: `count` rows of this tensor's length can be stored.
+    func withRows(_ count: Int) -> TensorDescriptor {
+        TensorDescriptor(name: name, validShape: [count, columns], encoding, rowByteCount)
+    }
+
+    /// The matrix with its dimensions exchanged.
+    /// - Precondition: two dimensions, scalar elements.
+    public var transposed: TensorDescriptor {
+        TensorDescriptor(
+            name: name, validShape: [columns, rows], encoding, rows * encoding.bytesPerBlock)
+    }
+
+    private init(
+        name: String, validShape shape: [Int], _ encoding: Encoding, _ rowByteCount: Int
+    ) {
+        (self.name, self.shape, self.encoding) = (name, shape, encoding)
+        self.rowByteCount = rowByteCount
+        byteCount = shape.dropLast().reduce(1, *) * rowByteCount
     }
 }

@@ -47,12 +47,11 @@ private struct Parts {
 @Test(
     arguments: [
         ("model_type", JSON.string("mamba"), "'model_type' is 'mamba'"),
-        ("hidden_act", "gelu", "'hidden_act'"), ("hidden_size", 0, "'hidden_size'"),
+        ("hidden_act", "mish", "'hidden_act'"), ("hidden_size", 0, "'hidden_size'"),
         ("hidden_size", "8", "'hidden_size'"), ("vocab_size", .number(1e30), "'vocab_size'"),
         ("num_hidden_layers", nil, "'num_hidden_layers'"),
-        ("sliding_window", 16, "'sliding_window'"),
         ("num_key_value_heads", 3, "cannot share"), ("head_dim", 3, "cannot be rotated"),
-        ("rope_scaling", ["rope_type": "yarn"], "'yarn'"), ("rope_scaling", 3, "'rope_scaling'"),
+        ("rope_scaling", ["rope_type": "fresh"], "'fresh'"), ("rope_scaling", 3, "'rope_scaling'"),
         ("rope_scaling", ["type": "linear"], "factor"), ("intermediate_size", 15, "[16, 8]"),
         ("quantization_config", ["quant_method": "gptq"], "'gptq'"),
     ] as [(String, JSON, String)]) func namesTheKeyThatIsWrong(
@@ -84,10 +83,8 @@ private struct Parts {
     four.configuration["rope_theta"] = 5000
     four.configuration["rope_scaling"] = .object(rule)
     five.configuration["rope_parameters"] = .object(rule.merging(["rope_theta": 5000]) { $1 })
-    let (first, second) = (
-        try LanguageModel(four.checkpoint).description.rotary,
-        try LanguageModel(five.checkpoint).description.rotary
-    )
+    let first = try #require(try LanguageModel(four.checkpoint).description.rotary)
+    let second = try #require(try LanguageModel(five.checkpoint).description.rotary)
     #expect(first == second)
     #expect(first.scaling == .linear(factor: 2) && first.base == 5000)
 }
@@ -102,7 +99,7 @@ private struct Parts {
             "blk.0.attn_v.weight", "blk.0.ffn_down.weight", "blk.0.ffn_gate.weight",
             "blk.0.ffn_norm.weight", "blk.0.ffn_up.weight",
         ])
-    let keys = try #require(exported.first { $0.role.module == .key })
+    let keys = try #require(exported.first { $0.roles == [TensorRole(.key, layer: 0)] })
     // Rows 0, 1, 2, 3 of a head of four become 0, 2, 1, 3; a row has eight bytes.
     #expect(
         try keys.source.bytes().map { $0 / 8 }

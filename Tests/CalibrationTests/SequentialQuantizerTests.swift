@@ -20,7 +20,8 @@ private let batch = TokenBatch(
 @Test func everyMatrixIsDueOnceInTheOrderOfTheForwardPass() throws {
     var seen: [String] = []
     let quantizer = SequentialQuantizer(weighting: .uniform) { request in
-        seen.append("\(request.layer) \(request.modules.map(\.rawValue).joined(separator: "+"))")
+        let modules = request.roles.map(\.module.rawValue).joined(separator: "+")
+        seen.append("\(request.roles[0].layer ?? -1) \(modules)")
         #expect(request.hessian.rows == request.hessian.columns)
         return [:]
     }
@@ -34,11 +35,12 @@ private let batch = TokenBatch(
     var hessians: [[Float]] = []
     for replaces in [false, true] {
         let quantizer = SequentialQuantizer(weighting: .attention) { request in
-            if request.layer == 1, request.modules.contains(.query) {
+            if request.roles.contains(TensorRole(.query, layer: 1)) {
                 hessians.append(Array(request.hessian.elements))
             }
-            guard replaces, request.layer == 0, request.modules == [.down] else { return [:] }
-            return [.down: Matrix(rows: 256, columns: 768)]
+            let down = TensorRole(.down, layer: 0)
+            guard replaces, request.roles == [down] else { return [:] }
+            return [down: Matrix(rows: 256, columns: 768)]
         }
         _ = try decoder.hiddenStates(of: batch, observer: quantizer)
     }
@@ -66,8 +68,7 @@ private let batch = TokenBatch(
     let collector = ImportanceCollector(weighting: .attention)
     _ = try decoder.hiddenStates(of: batch, observer: collector)
     let quantizer = SequentialQuantizer(weighting: .attention) { request in
-        for module in request.modules {
-            let role = TensorRole(module, layer: request.layer)
+        for role in request.roles {
             let squares = try #require(collector.meanSquares[role])
             for (column, square) in squares.enumerated() {
                 // One sums in single precision, the other in double.

@@ -65,7 +65,7 @@ func everyDialectComesBackBitForBit(name: String) throws {
         #expect(try tensorBytes("\(folder)/back") == tensorBytes(source))
         let original = try LanguageModel(ModelFile.open(source))
         let back = try LanguageModel(ModelFile.open("\(folder)/back"))
-        #expect(back.description.rotary.scaling == original.description.rotary.scaling)
+        #expect(back.description.rotary?.scaling == original.description.rotary?.scaling)
     }
 }
 

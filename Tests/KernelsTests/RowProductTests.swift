@@ -21,7 +21,8 @@ private func product(
     return result
 }
 
-@Test(arguments: [(1, 1, 1), (3, 45, 7), (fewRows, 576, 20), (fewRows + 1, 64, 33)], [true, false])
+@Test(
+    arguments: [(1, 1, 1), (3, 45, 7), (fewRows, 576, 20), (fewRows + 1, 64, 33)], [true, false])
 func rowProductMatchesItsDefinition(shape: (rows: Int, inner: Int, columns: Int), adding: Bool) {
     var generator = SeededGenerator(seed: UInt64(shape.inner))
     let a = Matrix(
