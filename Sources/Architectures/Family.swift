@@ -23,6 +23,8 @@ public struct Family: Sendable {
     let ggufPairing: RotaryEmbedding.Pairing
     /// Ends of names of Hugging Face tensors that the configuration makes superfluous.
     let ignoredTensors: [String]
+    /// Whether the configuration can state a sliding window.
+    let hasWindows: Bool
     /// Layers that have a window where no key lists them.
     let windowPattern: @Sendable (Int) -> Bool
     /// What llama.cpp's loader does with the architecture beyond what GGUF's keys and names say.
@@ -38,6 +40,7 @@ public struct Family: Sendable {
         huggingFaceTensors: [TensorLayout], ggufTensors: [TensorLayout] = .gguf(),
         huggingFacePairing: RotaryEmbedding.Pairing = .halves,
         ggufPairing: RotaryEmbedding.Pairing = .halves, ignoredTensors: [String] = [],
+        hasWindows: Bool = true,
         windowPattern: @escaping @Sendable (Int) -> Bool = { _ in true },
         loader: Loader = Loader(),
         completeMetadata:
@@ -58,6 +61,7 @@ public struct Family: Sendable {
         self.huggingFacePairing = huggingFacePairing
         self.ggufPairing = ggufPairing
         self.ignoredTensors = ignoredTensors
+        self.hasWindows = hasWindows
         self.windowPattern = windowPattern
         self.loader = loader
         self.completeMetadata = completeMetadata

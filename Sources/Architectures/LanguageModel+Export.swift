@@ -210,33 +210,35 @@ extension LanguageModel {
             })
         var read = try family.describe(keys, present: present)
         var stated = description.inGGUF(of: family)
-        stated.isOutputTied = stated.isOutputTied && !family.loader.needsOutput
-        stated.biases.formUnion(family.loader.neededBiases)
-        // These travel in tensors.
-        switch stated.rotary?.scaling {
-        case .llama3, .longRoPE, .factors:
-            guard family.name(of: TensorRole(.rotaryFactors), in: .gguf) != nil else { break }
-            stated.rotary?.scaling = .none
-            read.rotary?.scaling = .none
-        default: break
+        // These travel in tensors, from which a rule must be found again.
+        if family.name(of: TensorRole(.rotaryFactors), in: .gguf) != nil {
+            switch stated.rotary?.scaling {
+            case .longRoPE, .factors: stated.rotary?.scaling = .none
+            case .llama3(let factor, let low, let high, let context):
+                read.rotary?.scaling = .llama3(
+                    factor: factor, lowFrequency: low, highFrequency: high,
+                    originalContext: context)
+            default: break
+            }
         }
+        let isRuleLost = description.rotary?.isRuleLost ?? false
         var notes: [String] = []
         if let window = description.window, !family.loader.knowsWindows {
             notes.append(
                 "llama.cpp knows no sliding window of architecture '\(architecture)': beyond "
                     + "\(window) tokens it attends to more than the model does")
         }
-        guard let difference = stated.firstDifference(from: read) else { return (metadata, notes) }
+        let difference = stated.firstDifference(from: read)
+        guard difference != nil || isRuleLost else { return (metadata, notes) }
         let members = try family.configuration(description)
         let text = JSON.object(members).text()
         metadata[ExactString(Family.configurationKey)] = .string(text)
-        return (
-            metadata,
-            notes + [
-                "llama.cpp has no key for this model's \(difference): it will compute something "
-                    + "else; Detent reads it from '\(Family.configurationKey)'"
-            ]
-        )
+        if let difference {
+            notes.append(
+                "GGUF has no key for this model's \(difference): llama.cpp will compute something "
+                    + "else or refuse the file; Detent reads '\(Family.configurationKey)'")
+        }
+        return (metadata, notes)
     }
 
     /// The members of a Hugging Face configuration that the architecture decides.

@@ -83,6 +83,8 @@ public struct LanguageModel: Sendable {
         of tensors: OrderedDictionary<TensorRole, any TensorSource>, keys checkpoint: Checkpoint,
         into description: inout DecoderDescription
     ) throws {
+        // A configuration that the file keeps says more than its factors.
+        guard description.rotary?.scaling == RotaryEmbedding.Scaling.none else { return }
         if let factors = tensors[TensorRole(.rotaryFactors)] {
             description.rotary?.scaling = .factors(try factors.positiveFloats())
         }

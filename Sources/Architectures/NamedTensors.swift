@@ -14,7 +14,8 @@ struct NamedTensors {
 
     /// - Throws: `ModelError` for a name that the family does not have.
     init(_ checkpoint: Checkpoint, of family: Family) throws(ModelError) {
-        let layouts = family.tensors(in: checkpoint.dialect)
+        let names = Set(checkpoint.tensors.map { ExactString($0.descriptor.name) })
+        let layouts = family.tensors(in: checkpoint.dialect).filter { $0.isMeant(names) }
         // A checkpoint of the bare model, without the head, lacks what all other names start with.
         let prefixes =
             checkpoint.dialect == .gguf
@@ -90,10 +91,16 @@ extension Family {
                 return (family, try NamedTensors(checkpoint, of: family))
             }
             let architecture = checkpoint.metadata["general.architecture"]?.string ?? ""
-            let isMixture = checkpoint.metadata["\(architecture).expert_count"]?.integer ?? 0 > 0
+            func isSet(_ key: String) -> Bool {
+                checkpoint.metadata["\(architecture).\(key)"]?.integer ?? 0 > 0
+            }
+            let isMixture = isSet("expert_count")
+            let isWindowed = isSet("attention.sliding_window")
             let families = all.filter { $0.ggufArchitecture == architecture }
             guard
-                let family = families.first(where: { ($0.base.experts != nil) == isMixture })
+                let family = families.first(where: {
+                    ($0.base.experts != nil) == isMixture && ($0.hasWindows || !isWindowed)
+                })
             else {
                 guard families.isEmpty else {
                     throw ModelError(
@@ -153,6 +160,8 @@ extension DecoderDescription {
     func inGGUF(of family: Family) -> DecoderDescription {
         var description = self
         description.norm.gainOffset = 0
+        description.isOutputTied = isOutputTied && !family.loader.needsOutput
+        description.biases.formUnion(family.loader.neededBiases)
         description.rotary?.pairing = family.ggufPairing
         description.windowedRotary?.pairing = family.ggufPairing
         return description

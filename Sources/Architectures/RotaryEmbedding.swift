@@ -193,6 +193,14 @@ public struct RotaryEmbedding: Sendable, Hashable {
         return nil
     }
 
+    /// Whether the rule of Llama 3.1 could not be found again from its factors.
+    var isRuleLost: Bool {
+        guard case .llama3 = scaling else { return false }
+        return scaling
+            != RotaryEmbedding.llama3Scaling(
+                matching: divisors(positionCount: 0), dimensionCount: dimensionCount, base: base)
+    }
+
     /// The row of a matrix with the other pairing that stands at `row` of one with `pairing`.
     ///
     /// Holds for queries and keys alike: heads stay in place, and so do dimensions that are not rotated.

@@ -1,3 +1,4 @@
+import ByteIO
 import TensorIR
 
 /// One kind of tensor in the files of a family: its name, and which roles it holds.
@@ -27,6 +28,8 @@ struct TensorLayout: Sendable {
     var isOneRow = false
     /// Whether models of this description have the tensor under this name.
     private(set) var isUsed: @Sendable (DecoderDescription) -> Bool = { _ in true }
+    /// Whether the name means this in a file with these tensors.
+    private(set) var isMeant: @Sendable (Set<ExactString>) -> Bool = { _ in true }
 
     init(_ pattern: String, _ content: Content) {
         self.pattern = pattern
@@ -53,10 +56,12 @@ struct TensorLayout: Sendable {
 
     /// The same tensor, for models that meet a condition.
     func when(
-        _ condition: @escaping @Sendable (DecoderDescription) -> Bool
+        _ condition: @escaping @Sendable (DecoderDescription) -> Bool,
+        inFiles isMeant: @escaping @Sendable (Set<ExactString>) -> Bool = { _ in true }
     ) -> TensorLayout {
         var layout = self
         layout.isUsed = condition
+        layout.isMeant = isMeant
         return layout
     }
 

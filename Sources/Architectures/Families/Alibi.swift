@@ -54,8 +54,8 @@ extension Family {
             .count("vocab_size", to: \.vocabularySize),
             .count("max_seq_len", to: \.contextLength) { _ in 2048 },
             .headsAlike, .epsilon("layer_norm_epsilon", otherwise: 1e-5), .tied(otherwise: true),
-            .only("expansion_ratio", 4), .only("attn_config.alibi", true),
-            .only("attn_config.alibi_bias_max", 8), .only("attn_config.qk_ln", false),
+            // Transformers biases by distance whether `alibi` says so or not.
+            .only("attn_config.alibi_bias_max", 8),
             .only("attn_config.attn_type", "multihead_attention"),
             .custom { configuration, description throws(ModelError) in
                 let clip = try configuration.number("attn_config.clip_qkv")
@@ -135,8 +135,15 @@ extension Family {
             ![[.attentionNorm], [.feedForwardNorm]].contains($0.modules)
         } + [
             TensorLayout("blk.{layer}.attn_norm_2", .attentionNorm).when(\.hasTwoParallelNorms),
-            TensorLayout("blk.{layer}.attn_norm", .feedForwardNorm).when(\.hasTwoParallelNorms),
-            TensorLayout("blk.{layer}.attn_norm", .attentionNorm).when {
+            TensorLayout("blk.{layer}.attn_norm", .feedForwardNorm).when(\.hasTwoParallelNorms) {
+                $0.contains("blk.0.attn_norm_2.weight")
+            },
+            TensorLayout("blk.{layer}.attn_norm", .attentionNorm).when({ !$0.hasTwoParallelNorms })
+            {
+                !$0.contains("blk.0.attn_norm_2.weight")
+            },
+            // llama.cpp has no Falcon whose halves follow each other.
+            TensorLayout("blk.{layer}.ffn_norm", .feedForwardNorm).when {
                 !$0.hasTwoParallelNorms
             },
         ],

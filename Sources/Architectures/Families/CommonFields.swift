@@ -104,7 +104,7 @@ extension ConfigurationField {
     static func window(otherwise: Int? = nil) -> ConfigurationField {
         ConfigurationField { configuration, description throws(ModelError) in
             let isNull = configuration.json["sliding_window"]?.isNull == true
-            let window = try configuration.count("sliding_window") ?? (isNull ? nil : otherwise)
+            let window = try configuration.window() ?? (isNull ? nil : otherwise)
             description.setWindow(window) { _ in true }
         } write: { description in
             [("sliding_window", description.window.map { .integer($0) } ?? .null)]
@@ -124,7 +124,7 @@ extension ConfigurationField {
             @escaping @Sendable (Configuration, Int) throws(ModelError) -> Bool
     ) -> ConfigurationField {
         ConfigurationField { configuration, description throws(ModelError) in
-            var window = try configuration.count("sliding_window") ?? otherwise
+            var window = try configuration.window() ?? otherwise
             if let flag, try configuration.bool(flag) != true { window = nil }
             let types = try configuration.list("layer_types", of: "strings", \.string)
             if let types {
@@ -165,6 +165,13 @@ extension ConfigurationField {
     private enum Layers: String {
         case full = "full_attention"
         case windowed = "sliding_attention"
+    }
+}
+
+extension Configuration {
+    /// `sliding_window`; some files state 0 where they mean none.
+    func window() throws(ModelError) -> Int? {
+        json["sliding_window"]?.integer == 0 ? nil : try count("sliding_window")
     }
 }
 

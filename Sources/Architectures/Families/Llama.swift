@@ -12,7 +12,7 @@ extension Family {
             .activation("hidden_act", otherwise: .silu), .attentionBias, .feedForwardBias,
         ],
         huggingFaceTensors: .llama, ggufTensors: .gguf(rotaryFactors: true),
-        ggufPairing: .adjacent)
+        ggufPairing: .adjacent, hasWindows: false)
 
     /// Mistral: Llama with a sliding window (Jiang et al. 2023).
     static let mistral = Family(

@@ -59,7 +59,7 @@ extension Family {
         huggingFaceTensors: .llama(feedForward: [
             .layer("mlp.c_fc", .up), .layer("mlp.c_proj", .down),
         ]),
-        loader: Loader(neededBiases: [.attentionOutput, .up, .down]))
+        loader: Loader(neededBiases: [.query, .key, .value, .attentionOutput, .up, .down]))
 
     /// OLMo: norms without parameters, clamped projections (Groeneveld et al. 2024).
     static let olmo = Family(

@@ -61,7 +61,7 @@ extension Family {
             .attentionBias,
             .custom { configuration, description throws(ModelError) in
                 let isUsed = try configuration.bool("use_sliding_window") ?? false
-                let window = try configuration.count("sliding_window")
+                let window = try configuration.window()
                 description.setWindow(isUsed ? window : nil) { _ in true }
             } write: { description in
                 [
