@@ -43,6 +43,12 @@ double detent_divergence(const float *reference, float a, const float *model, fl
     return DISPATCH(divergence, reference, a, model, b, count);
 }
 
-void detent_silu_product(float *gate, const float *up, size_t count) {
-    DISPATCH(silu_product, gate, up, count);
-}
+void detent_silu(float *x, size_t count) { DISPATCH(silu, x, count); }
+
+void detent_gelu(float *x, size_t count) { DISPATCH(gelu, x, count); }
+
+void detent_gelu_tanh(float *x, size_t count) { DISPATCH(gelu_tanh, x, count); }
+
+void detent_gelu_sigmoid(float *x, size_t count) { DISPATCH(gelu_sigmoid, x, count); }
+
+void detent_softcap(float *x, float cap, size_t count) { DISPATCH(softcap, x, cap, count); }

@@ -7,7 +7,7 @@ import Kernels
 /// The model stays as it is, so one pass over the text serves every later quantization.
 package final class ImportanceCollector: LinearInputObserver {
     private let tokenWeights: LayerTokenWeights
-    /// mean of w·x² per column, for each matrix.
+    /// mean of w·x² per column, for each matrix that any token reached.
     package private(set) var meanSquares: [TensorRole: [Float]] = [:]
 
     package init(weighting: TokenWeighting) {
@@ -15,13 +15,12 @@ package final class ImportanceCollector: LinearInputObserver {
     }
 
     package func replacements(
-        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
-        decoder: Decoder
+        for roles: [TensorRole], input: LinearInput, decoder: Decoder
     ) throws -> [TensorRole: LinearMatrix] {
-        let weights = try tokenWeights.weights(
-            for: roles, input: input, batch: batch, decoder: decoder)
+        let weights = try tokenWeights.weights(for: roles, input: input, decoder: decoder)
+        guard !weights.isEmpty else { return [:] }
         let squares = InputStatistics.meanSquares(
-            of: input, weights: weights, workers: decoder.workers)
+            of: input.values, weights: weights, workers: decoder.workers)
         for role in roles { meanSquares[role] = squares }
         return [:]
     }

@@ -6,12 +6,14 @@ import Kernels
 ///
 /// The inputs of a matrix come from a prefix that is already quantized, so each layer also makes up for
 /// what the ones before it lost (Frantar et al. 2022, section 3). Within a layer the order is that of the
-/// forward pass: query, key and value on one Hessian; the attention's output; gate and up; down.
+/// forward pass: query, key and value on one Hessian; the attention's output; gate and up; down; of a
+/// mixture, the experts' gate and up and down one expert after the other.
 package final class SequentialQuantizer: LinearInputObserver {
-    /// A matrix that is due, with what the calibration text says about its inputs.
+    /// Matrices that are due, with what the calibration text says about their inputs.
     package struct Request {
         package let roles: [TensorRole]
-        /// (columns, columns); shared by all matrices of the request, zero where no token came.
+        /// (columns, columns), shared by all roles of the request; zero for an expert that no token
+        /// reached.
         package let hessian: Matrix
     }
 
@@ -20,8 +22,8 @@ package final class SequentialQuantizer: LinearInputObserver {
 
     /// - Parameters:
     ///   - weighting: what each token counts in the Hessians.
-    ///   - quantize: returns the weights that each role has from now on, (outputs, inputs); a role
-    ///     that it leaves out keeps its own.
+    ///   - quantize: returns the weights that each role has from now on, (outputs, inputs); one that it
+    ///     leaves out keeps its own.
     package init(
         weighting: TokenWeighting,
         quantize: @escaping (Request) throws -> [TensorRole: Matrix]
@@ -31,13 +33,13 @@ package final class SequentialQuantizer: LinearInputObserver {
     }
 
     package func replacements(
-        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
-        decoder: Decoder
+        for roles: [TensorRole], input: LinearInput, decoder: Decoder
     ) throws -> [TensorRole: LinearMatrix] {
-        let weights = try tokenWeights.weights(
-            for: roles, input: input, batch: batch, decoder: decoder)
-        let hessian = InputStatistics.hessian(
-            of: input, weights: weights, workers: decoder.workers)
+        let weights = try tokenWeights.weights(for: roles, input: input, decoder: decoder)
+        let hessian =
+            weights.isEmpty
+            ? Matrix(rows: input.columns, columns: input.columns)
+            : InputStatistics.hessian(of: input.values, weights: weights, workers: decoder.workers)
         return try quantize(Request(roles: roles, hessian: hessian))
             .reduce(into: [:]) { result, entry in
                 result[entry.key] = LinearMatrix(entry.value, bias: decoder.bias(of: entry.key))

@@ -43,15 +43,16 @@ final class LayerTokenWeights {
 
     init(_ weighting: TokenWeighting) { self.weighting = weighting }
 
-    /// - Parameters: as an observer gets them.
+    /// One weight for each row of the input.
+    ///
+    /// They are made anew when the roles are those of queries.
     func weights(
-        for roles: [TensorRole], input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
-        decoder: Decoder
+        for roles: [TensorRole], input: LinearInput, decoder: Decoder
     ) throws -> [Float] {
-        if let layer = roles.first(where: { $0.module == .query })?.layer {
+        if let query = roles.first(where: { $0.module == .query }), let layer = query.layer {
             weights = try weighting.weights(
-                layer: layer, input: input, batch: batch, decoder: decoder)
+                layer: layer, input: input.values, batch: input.batch, decoder: decoder)
         }
-        return weights
+        return input.tokens.map { weights[$0] }
     }
 }

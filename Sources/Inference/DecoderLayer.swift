@@ -1,44 +1,50 @@
 import Architectures
-import BlockFormats
 import Kernels
-import TensorIR
 
-/// The weights of one decoder layer.
+/// The weights of one decoder layer, and what its description makes of the options.
 struct DecoderLayer: Sendable {
-    let matrices: [TensorRole.Module: LinearMatrix]
-    let attentionNorm: [Float]
-    let feedForwardNorm: [Float]
+    /// By the role of their weights.
+    let matrices: [TensorRole: LinearMatrix]
+    let norms: [TensorRole.Module: Normalization]
+    let queries: HeadPreparation
+    let keys: HeadPreparation
+    let values: HeadPreparation
+    let attention: Attention
 
-    init(_ model: LanguageModel, layer: Int) throws {
-        var matrices: [TensorRole.Module: LinearMatrix] = [:]
-        for module in TensorRole.Module.allCases where module.isLinear {
-            guard let source = model.tensors[TensorRole(module, layer: layer)] else { continue }
-            let bias = try model.vector(TensorRole(module, layer: layer, .bias))
-            matrices[module] = try LinearMatrix(source, bias: bias)
+    init(_ model: DecoderWeights, layer: Int, rotary: RotaryTable?) throws {
+        let description = model.description
+        let modules = description.modules(ofLayer: layer)
+        var roles = modules.map { TensorRole($0, layer: layer) }
+        for expert in 0..<(description.experts?.count ?? 0) {
+            roles += description.expertModules(ofLayer: layer).map {
+                TensorRole($0, layer: layer, expert: expert)
+            }
         }
-        self.matrices = matrices
-        attentionNorm = try model.requiredVector(TensorRole(.attentionNorm, layer: layer))
-        feedForwardNorm = try model.requiredVector(TensorRole(.feedForwardNorm, layer: layer))
-    }
-}
+        matrices = try roles.filter { !$0.module.isNorm }.reduce(into: [:]) {
+            $0[$1] = try model.matrix($1)
+        }
+        func norm(_ module: TensorRole.Module, width: Int) throws -> Normalization? {
+            try Normalization(TensorRole(module, layer: layer), of: model, width: width)
+        }
+        var norms: [TensorRole.Module: Normalization] = [:]
+        for module: TensorRole.Module in [
+            .attentionNorm, .attentionPostNorm, .feedForwardNorm, .feedForwardPostNorm,
+        ] {
+            norms[module] = try norm(module, width: description.hiddenSize)
+        }
+        self.norms = norms
 
-extension LanguageModel {
-    /// A vector's elements, or nil where the model has none of that role.
-    func vector(_ role: TensorRole) throws -> [Float]? {
-        guard let source = tensors[role] else { return nil }
-        let descriptor = source.descriptor
-        let codec = try RowCodec(descriptor.encoding, columns: descriptor.columns)
-        var values = [Float](repeating: 0, count: descriptor.count)
-        try source.withBytes(rows: 0..<descriptor.rows) { bytes in
-            values.withUnsafeMutableBufferPointer { codec.decode(bytes, into: $0) }
+        let headSize = description.headSize
+        func preparation(norm: Normalization?, rotary: RotaryTable?) -> HeadPreparation {
+            HeadPreparation(
+                clip: description.projectionClip, norm: norm, rotary: rotary, headSize: headSize)
         }
-        return values
-    }
-
-    func requiredVector(_ role: TensorRole) throws -> [Float] {
-        guard let vector = try vector(role) else {
-            throw ModelError("a tensor for '\(role.module.rawValue)' is missing")
-        }
-        return vector
+        queries = preparation(
+            norm: try norm(.queryNorm, width: description.headCount * headSize), rotary: rotary)
+        keys = preparation(
+            norm: try norm(.keyNorm, width: description.keyValueHeadCount * headSize),
+            rotary: rotary)
+        values = preparation(norm: nil, rotary: nil)
+        attention = Attention(description, layer: layer)
     }
 }

@@ -7,34 +7,33 @@ import Glibc
 import Darwin
 #endif
 
-/// Cosines and sines of every position's rotations.
+/// Cosines and sines of every position's rotations, times the attention factor.
 struct RotaryTable: Sendable {
     private let embedding: RotaryEmbedding
     /// (position, pair)
     private let cosines: Matrix
     private let sines: Matrix
-    let positionCount: Int
 
     init(_ embedding: RotaryEmbedding, positionCount: Int) {
         let frequencies = embedding.frequencies(positionCount: positionCount)
+        let factor = embedding.attentionFactor
         self.embedding = embedding
-        self.positionCount = positionCount
         cosines = Matrix(rows: positionCount, columns: frequencies.count)
         sines = Matrix(rows: positionCount, columns: frequencies.count)
         for position in 0..<positionCount {
             for (pair, frequency) in frequencies.enumerated() {
                 let angle = Double(position) * frequency
-                cosines[position, pair] = Float(cos(angle))
-                sines[position, pair] = Float(sin(angle))
+                cosines[position, pair] = Float(cos(angle) * factor)
+                sines[position, pair] = Float(sin(angle) * factor)
             }
         }
     }
 
-    /// Rotates every head of one token's queries or keys.
+    /// Rotates every head of one token's queries or keys: the first dimensions of each.
     func rotate(_ heads: UnsafeMutableBufferPointer<Float>, headSize: Int, position: Int) {
         guard let start = heads.baseAddress else { return }
         let (cosine, sine) = (cosines.pointer(toRow: position), sines.pointer(toRow: position))
-        let pairs = headSize / 2
+        let pairs = embedding.dimensionCount / 2
         for head in stride(from: 0, to: heads.count, by: headSize) {
             switch embedding.pairing {
             case .halves:

@@ -50,7 +50,7 @@ func aTokensLogitsHaveTheSameBitsInAnyCompany(encoding: CacheEncoding) throws {
     let expected = try logits(
         decoder, ids, steps: Array(repeating: 1, count: 30), cache: oneByOne)
     let inSteps = try KVCache(for: decoder, capacity: 40, encoding: encoding)
-    let other = try Decoder(decoder.model, positionCount: 64, workers: Workers(threadCount: 1))
+    let other = try Decoder(decoder.weights, positionCount: 64, workers: Workers(threadCount: 1))
     #expect(try logits(other, ids, steps: [7, 16, 1, 6], cache: inSteps) == expected)
 }
 

@@ -8,7 +8,10 @@ import TestSupport
 import Testing
 
 /// Models with logits by transformers in single precision.
-private let references = ["arch/llama", "arch/llama-tied-bf16", "arch/llama3-rope"]
+private let references = [
+    "bloom", "gemma2", "gemma3", "gpt-neox", "gpt2", "llama", "llama-tied-bf16", "llama3-rope",
+    "mistral-swa", "mixtral", "phi3", "qwen2", "qwen3", "qwen3-moe",
+].map { "arch/\($0)" }
 
 /// What two correct orders of addition may differ by, relative to the spread of the logits.
 private let additionOrderTolerance = 1e-4

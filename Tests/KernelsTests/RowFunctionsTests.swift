@@ -62,16 +62,83 @@ private let lengths = [1, 2, 15, 16, 17, 100, 1024, 1025, 5000]
     }
 }
 
-@Test func siluMatchesItsDefinition() {
-    let x = stride(from: Float(-100), through: 100, by: 0.37).map { $0 }
-    var gate = x
-    let up = x.indices.map { Float($0 % 7) - 3 }
-    gate.withUnsafeMutableBufferPointer { gate in
-        up.withUnsafeBufferPointer { RowFunctions.siluProduct(gate, $0) }
-    }
+/// A nonlinearity, and its definition in double precision.
+private struct Nonlinearity: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let kernel: @Sendable (UnsafeMutableBufferPointer<Float>) -> Void
+    let definition: @Sendable (Double) -> Double
+
+    static let all = [
+        Nonlinearity(testDescription: "silu", kernel: RowFunctions.silu) { $0 / (1 + exp(-$0)) },
+        Nonlinearity(testDescription: "gelu", kernel: RowFunctions.gelu) {
+            $0 * erfc(-$0 / 2.0.squareRoot()) / 2
+        },
+        Nonlinearity(testDescription: "geluTanh", kernel: RowFunctions.geluTanh) {
+            let u = (2 / Double.pi).squareRoot() * ($0 + 0.044715 * $0 * $0 * $0)
+            return $0 / (1 + exp(-2 * u))
+        },
+        Nonlinearity(testDescription: "geluSigmoid", kernel: RowFunctions.geluSigmoid) {
+            $0 / (1 + exp(-1.702 * $0))
+        },
+        Nonlinearity(testDescription: "relu", kernel: RowFunctions.relu) { max($0, 0) },
+        Nonlinearity(testDescription: "reluSquared", kernel: RowFunctions.reluSquared) {
+            max($0, 0) * max($0, 0)
+        },
+    ]
+}
+
+@Test(arguments: Nonlinearity.all)
+private func nonlinearityMatchesItsDefinition(_ nonlinearity: Nonlinearity) {
+    let x = stride(from: Float(-20), through: 20, by: 0.0137).map { $0 }
+    var row = x
+    row.withUnsafeMutableBufferPointer { nonlinearity.kernel($0) }
     for index in x.indices {
-        let exact = Double(x[index]) / (1 + exp(-Double(x[index]))) * Double(up[index])
-        #expect(abs(Double(gate[index]) - exact) <= 8 * exponentialBound * abs(exact) + 1e-30)
+        let exact = nonlinearity.definition(Double(x[index]))
+        // Rounding an exponential's argument moves the result by that much of it.
+        let argument = max(1, Double(x[index] * x[index]), abs(Double(x[index])) * 2)
+        let bound = (8 + argument) * exponentialBound
+        #expect(abs(Double(row[index]) - exact) <= bound * abs(exact) + 1e-30)
+    }
+}
+
+@Test(arguments: [Float(0.5), 30, 50]) func softcapMatchesItsDefinition(cap: Float) {
+    let x = stride(from: Float(-200), through: 200, by: 0.137).map { $0 }
+    var row = x
+    row.withUnsafeMutableBufferPointer { RowFunctions.softcap($0, cap: cap) }
+    for index in x.indices {
+        let exact = Double(cap) * tanh(Double(x[index]) / Double(cap))
+        #expect(abs(Double(row[index]) - exact) <= 8 * exponentialBound * abs(exact))
+    }
+}
+
+@Test(arguments: [1, 7, 8, 64, 100], [Float(0), 100]) func normsMatchTheirDefinitions(
+    count: Int, mean: Float
+) {
+    var generator = SeededGenerator(seed: UInt64(count))
+    let (x, gain) = (generator.normals(count).map { $0 + mean }, generator.normals(count))
+    var (rms, layer) = (x, x)
+    x.withUnsafeBufferPointer { x in
+        gain.withUnsafeBufferPointer { gain in
+            rms.withUnsafeMutableBufferPointer {
+                RowFunctions.rmsNorm(x, gain: gain, epsilon: 1e-3, into: $0)
+            }
+            layer.withUnsafeMutableBufferPointer {
+                RowFunctions.layerNorm(x, gain: gain, epsilon: 1e-3, into: $0)
+            }
+        }
+    }
+    let (exact, size) = (x.map(Double.init), Double(count))
+    let average = exact.reduce(0, +) / size
+    let meanSquare = exact.reduce(0) { $0 + $1 * $1 } / size
+    let variance = exact.reduce(0) { $0 + ($1 - average) * ($1 - average) } / size
+    // What one rounding of the mean is, next to the spread that the rest is divided by.
+    let meanError = Double(mean.ulp) / (variance + 1e-3).squareRoot()
+    for index in x.indices {
+        let scaled = exact[index] / (meanSquare + 1e-3).squareRoot() * Double(gain[index])
+        #expect(abs(Double(rms[index]) - scaled) <= 1e-6 * max(abs(scaled), 1))
+        let centred =
+            (exact[index] - average) / (variance + 1e-3).squareRoot() * Double(gain[index])
+        #expect(abs(Double(layer[index]) - centred) <= (1e-6 + 2 * meanError) * 4)
     }
 }
 

@@ -1,0 +1,86 @@
+import Architectures
+import Kernels
+import TensorIR
+
+extension LayerPass {
+    func addAttention(of input: Matrix) throws {
+        let projections = try matrices([.query, .key, .value], input: input)
+        let heads = [
+            (scratch.queries, layer.queries), (scratch.keys, layer.keys),
+            (scratch.values, layer.values),
+        ]
+        for (matrix, (target, preparation)) in zip(projections, heads) {
+            try matrix.multiply(input.elements, into: target.elements, workers: workers)
+            preparation.apply(to: target, of: batch, workers)
+        }
+        attend()
+        let output = try matrices([.attentionOutput], input: scratch.attended)[0]
+        try add(output, times: scratch.attended, postNorm: .attentionPostNorm)
+    }
+
+    private func attend() {
+        cache?.store(keys: scratch.keys, values: scratch.values, of: batch, layer: index)
+        cache?.decode(layer: index, count: batch.startPosition + batch.sequenceLength, workers)
+        let headCount = description.headCount
+        let (queries, keys, values) = (scratch.queries, scratch.keys, scratch.values)
+        let (index, batch, cache, attention) = (index, batch, cache, layer.attention)
+        let attended = scratch.attended
+        workers.forEach(batch.sequenceCount * headCount) { item in
+            let (sequence, head) = item.quotientAndRemainder(dividingBy: headCount)
+            let row = sequence * batch.sequenceLength
+            let past =
+                cache?.past(ofSequence: sequence, layer: index)
+                ?? Attention.Past(
+                    keys: keys.pointer(toRow: row), values: values.pointer(toRow: row), count: 0)
+            attention.attend(
+                queries: queries.pointer(toRow: row), queryCount: batch.sequenceLength, head: head,
+                past: past, into: attended.pointer(toRow: row))
+        }
+    }
+}
+
+extension Decoder {
+    /// The attention that each token receives: the sum over queries of its probabilities, averaged over
+    /// heads; 1 on average over a sequence.
+    ///
+    /// - Parameters:
+    ///   - index: the layer.
+    ///   - input: what the query and key matrices multiply, (tokens, hiddenSize).
+    ///   - batch: the sequences that the tokens belong to.
+    /// - Returns: one number for each token of the batch.
+    /// - Throws: what reading the two matrices throws.
+    package func attentionMass(
+        layer index: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch
+    ) throws -> [Float] {
+        let layer = layers[index]
+        guard let query = layer.matrices[TensorRole(.query, layer: index)],
+            let key = layer.matrices[TensorRole(.key, layer: index)]
+        else { throw ModelError("layer \(index) has no attention") }
+        let (length, headCount) = (batch.sequenceLength, description.headCount)
+        let mass = Matrix(rows: batch.sequenceCount, columns: length)
+        nonisolated(unsafe) let input = input
+        try workers.forEach(batch.sequenceCount) { sequence in
+            // A worker keeps to its own sequence: the products below run on one thread.
+            let alone = Workers.current
+            let rows = sequence * length..<(sequence + 1) * length
+            let x = UnsafeMutableBufferPointer(
+                rebasing: input[rows.lowerBound * query.columns..<rows.upperBound * query.columns])
+            let queries = Matrix(rows: length, columns: query.rows)
+            let keys = Matrix(rows: length, columns: key.rows)
+            try query.multiply(x, into: queries.elements, workers: alone)
+            try key.multiply(x, into: keys.elements, workers: alone)
+            layer.queries.apply(to: queries, of: batch, alone)
+            layer.keys.apply(to: keys, of: batch, alone)
+            let received = mass.row(sequence)
+            for head in 0..<headCount {
+                layer.attention.addMass(
+                    queries: queries.pointer(toRow: 0), queryCount: length, head: head,
+                    past: Attention.Past(
+                        keys: keys.pointer(toRow: 0), values: keys.pointer(toRow: 0), count: 0),
+                    to: received)
+            }
+            for position in 0..<length { received[position] /= Float(headCount) }
+        }
+        return Array(mass.elements)
+    }
+}

@@ -1,0 +1,108 @@
+import Architectures
+import Kernels
+
+extension LayerPass {
+    func addFeedForward(of input: Matrix) throws {
+        if description.layers[index].usesExperts, let experts = description.experts {
+            return try addMixture(experts, of: input)
+        }
+        let matrices = FeedForwardModules(isGated: description.isGated)
+        try activate(matrices, input, into: scratch.activated)
+        let down = try self.matrices([matrices.down], input: scratch.activated)[0]
+        try add(down, times: scratch.activated, postNorm: .feedForwardPostNorm)
+    }
+
+    /// The first half of a feed-forward: activation(gate(x)) · up(x), or activation(up(x)) without a gate.
+    ///
+    /// - Parameters:
+    ///   - modules: whose matrices they are.
+    ///   - input: (tokens, hiddenSize).
+    ///   - tokens: which tokens of the batch the rows of `input` are, if not all.
+    ///   - activated: (tokens, inner size).
+    /// - Throws: what the observer throws, and reading the weights.
+    func activate(
+        _ modules: FeedForwardModules, _ input: Matrix, tokens: [Int]? = nil, into activated: Matrix
+    ) throws {
+        let matrices = try matrices(
+            modules.inputs, expert: modules.expert, input: input, tokens: tokens)
+        try matrices[0].multiply(
+            input, applying: description.activation,
+            times: matrices.count > 1 ? matrices[1] : nil, into: activated, workers)
+    }
+}
+
+/// The modules of one feed-forward: a layer's own, one expert's, or the shared expert's.
+struct FeedForwardModules {
+    /// Those that share the input, first the one whose result goes through the nonlinearity.
+    let inputs: [TensorRole.Module]
+    let down: TensorRole.Module
+    let expert: Int?
+
+    init(isGated: Bool, expert: Int? = nil) {
+        inputs = isGated ? [.gate, .up] : [.up]
+        down = .down
+        self.expert = expert
+    }
+
+    private init(inputs: [TensorRole.Module], down: TensorRole.Module) {
+        (self.inputs, self.down, expert) = (inputs, down, nil)
+    }
+
+    /// The expert that every token visits.
+    static let shared = FeedForwardModules(inputs: [.sharedGate, .sharedUp], down: .sharedDown)
+}
+
+extension LinearMatrix {
+    /// result = activation(x · selfᵀ) · (x · factorᵀ), a tile of both at a time, so that the second product
+    /// is never held.
+    func multiply(
+        _ x: Matrix, applying activation: DecoderDescription.Activation,
+        times factor: LinearMatrix?, into result: Matrix, _ workers: Workers
+    ) throws {
+        try LinearMatrix.forEachTile(tokens: x.rows, rows: rows, workers: workers) { tokens, tile in
+            let input = x.pointer(toRow: tokens.lowerBound)
+            let count = tokens.count * tile.count
+            func product(
+                _ matrix: LinearMatrix, _ weights: UnsafeMutableBufferPointer<Float>,
+                into target: UnsafeMutablePointer<Float>
+            ) throws {
+                try matrix.decode(tile, into: weights)
+                matrix.product(
+                    input, weights, into: target, stride: tile.count, tokens: tokens.count,
+                    tile: tile)
+            }
+            try withScratch(tile.count * columns) { weights in
+                try withScratch(count * (factor == nil ? 1 : 2)) { products in
+                    guard let first = products.baseAddress else { return }
+                    try product(self, weights, into: first)
+                    activation.apply(to: UnsafeMutableBufferPointer(start: first, count: count))
+                    if let factor { try product(factor, weights, into: first + count) }
+                    for (index, token) in tokens.enumerated() {
+                        let target = result.pointer(toRow: token, column: tile.lowerBound)
+                        let row = first + index * tile.count
+                        guard factor != nil else {
+                            target.update(from: row, count: tile.count)
+                            continue
+                        }
+                        for column in 0..<tile.count {
+                            target[column] = row[column] * row[count + column]
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension DecoderDescription.Activation {
+    func apply(to x: UnsafeMutableBufferPointer<Float>) {
+        switch self {
+        case .silu: RowFunctions.silu(x)
+        case .gelu: RowFunctions.gelu(x)
+        case .geluTanh: RowFunctions.geluTanh(x)
+        case .geluSigmoid: RowFunctions.geluSigmoid(x)
+        case .relu: RowFunctions.relu(x)
+        case .reluSquared: RowFunctions.reluSquared(x)
+        }
+    }
+}
