@@ -190,7 +190,7 @@ extension Family {
             }
         case .longRoPE(let longRoPE):
             set("rope.scaling.type", .string("longrope"))
-            number("rope.scaling.attn_factor", Float(longRoPE.attentionFactor))
+            number("rope.scaling.attn_factor", longRoPE.attentionFactor)
             count("rope.scaling.original_context_length", longRoPE.originalContext)
         }
     }

@@ -99,7 +99,7 @@ public struct LanguageModel: Sendable {
             RotaryEmbedding.LongRoPE(
                 short: try short.positiveFloats(), long: try long.positiveFloats(),
                 originalContext: original ?? description.contextLength,
-                attentionFactor: attention))
+                attentionFactor: Float(attention)))
     }
 
     private func checkTensors() throws(ModelError) {

@@ -124,7 +124,7 @@ extension Configuration {
         case "longrope", "su":
             let originalContext = original ?? description.contextLength
             let stated = try positive("factor")
-            let attentionFactor = try positive("attention_factor")
+            let attentionFactor = try positive("attention_factor").map { Float($0) }
             let factor =
                 original.map { Double(description.contextLength) / Double($0) } ?? stated ?? 1
             return .longRoPE(
@@ -218,7 +218,7 @@ extension RotaryEmbedding {
                 "rope_type": "longrope",
                 "short_factor": .array(longRoPE.short.map { .shortest($0) }),
                 "long_factor": .array(longRoPE.long.map { .shortest($0) }),
-                "attention_factor": .number(longRoPE.attentionFactor),
+                "attention_factor": .shortest(longRoPE.attentionFactor),
             ]
         case .factors(let factors):
             guard

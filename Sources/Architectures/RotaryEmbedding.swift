@@ -66,19 +66,19 @@ public struct RotaryEmbedding: Sendable, Hashable {
         public var long: [Float]
         public var originalContext: Int
         /// What rotated queries and keys are multiplied by.
-        public var attentionFactor: Double
+        public var attentionFactor: Float
 
         public init(
-            short: [Float], long: [Float], originalContext: Int, attentionFactor: Double
+            short: [Float], long: [Float], originalContext: Int, attentionFactor: Float
         ) {
             (self.short, self.long) = (short, long)
             (self.originalContext, self.attentionFactor) = (originalContext, attentionFactor)
         }
 
         /// √(1 + ln(factor) / ln(originalContext)), 1 for a factor up to 1.
-        static func attentionFactor(factor: Double, originalContext: Int) -> Double {
+        static func attentionFactor(factor: Double, originalContext: Int) -> Float {
             guard factor > 1, originalContext > 1 else { return 1 }
-            return (1 + log(factor) / log(Double(originalContext))).squareRoot()
+            return Float((1 + log(factor) / log(Double(originalContext))).squareRoot())
         }
     }
 
@@ -102,7 +102,7 @@ public struct RotaryEmbedding: Sendable, Hashable {
     public var attentionFactor: Double {
         switch scaling {
         case .yarn(let yarn): yarn.attentionFactor ?? YaRN.temperature(factor: yarn.factor)
-        case .longRoPE(let longRoPE): longRoPE.attentionFactor
+        case .longRoPE(let longRoPE): Double(longRoPE.attentionFactor)
         default: 1
         }
     }

@@ -118,9 +118,9 @@ private let variations = [
         ]),
     Variation("gpt2"), Variation("gpt2", ["scale_attn_by_inverse_layer_idx": true]),
     Variation("gpt_neo", ["attention_types": [[["global", "local"], 2]]]), Variation("gptj"),
-    Variation("gpt_neox", ["head_dim": 4]),
-    Variation("gpt_neox", ["head_dim": 4, "use_parallel_residual": false]),
-    Variation("gpt_neox", ["head_dim": 4, "attention_bias": false]),
+    Variation("gpt_neox", ["rotary_pct": 0.5]),
+    Variation("gpt_neox", ["rotary_pct": 0.5, "use_parallel_residual": false]),
+    Variation("gpt_neox", ["rotary_pct": 0.5, "attention_bias": false]),
     Variation("bloom"), Variation("mpt", ["attn_config": ["clip_qkv": 6]]),
     Variation("falcon"), Variation("falcon", ["multi_query": false, "bias": true]),
     Variation("falcon", ["new_decoder_architecture": true, "num_kv_heads": 2]),
@@ -170,7 +170,7 @@ private let variations = [
         stated.rotary?.scaling = gguf.description.rotary?.scaling ?? .none
     }
     #expect(gguf.description.firstDifference(from: stated) == nil)
-    #expect(gguf.family.modelType == model.family.modelType)
+    #expect(gguf.family.ggufArchitecture == architecture)
 
     // Every tensor of the source is there again, to the bit.
     let back = try gguf.exportedTensors(to: .huggingFace)
