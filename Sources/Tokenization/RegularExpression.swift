@@ -5,7 +5,7 @@ import TensorIR
 /// A compiled expression of a pre-tokenizer. Threads may share it; each brings its own `Matcher`.
 ///
 /// The `tokenizers` library runs these expressions with Oniguruma, this package with PCRE2 and its
-/// just-in-time compiler; `OnigurumaSyntax` bridges what the two read differently.
+/// just-in-time compiler; `OnigurumaExpression` bridges what the two read differently.
 final class RegularExpression: @unchecked Sendable {
     // Never written after `init`; PCRE2 promises that compiled code may be shared by threads.
     private let code: OpaquePointer
@@ -13,7 +13,13 @@ final class RegularExpression: @unchecked Sendable {
     let source: String
 
     convenience init(_ expression: String) throws(ModelError) {
-        let pattern = try OnigurumaSyntax.translated(expression)
+        let pattern: String
+        do {
+            pattern = try OnigurumaExpression(parsing: expression).pcre2
+        } catch {
+            throw ModelError(
+                "pre-tokenizer expression '\(expression.escapedForDisplay)': \(error.reason)")
+        }
         // In Oniguruma `^` and `$` stand for the ends of lines, not of the text.
         try self.init(pattern, options: PCRE2_MULTILINE, source: expression)
     }
