@@ -91,7 +91,7 @@ let package = Package(
         tests("SafetensorsFormatTests", ["SafetensorsFormat"]),
         tests("GGUFFormatTests", ["GGUFFormat"]),
         tests("BlockFormatsTests", ["BlockFormats"]),
-        tests("TokenizationTests", ["Tokenization", "GGUFFormat"]),
+        tests("TokenizationTests", ["Tokenization", "GGUFFormat"], exclude: ["Vectors"]),
         tests("ArchitecturesTests", ["Architectures"]),
         tests("InferenceTests", ["Inference", "Conversion"]),
         tests("QuantizationTests", ["Quantization"]),

@@ -51,7 +51,7 @@ extension OnigurumaExpression {
                 $0.lexicographicallyPrecedes($1)
             }
             let areDistinct = zip(texts, texts.dropFirst()).allSatisfy { !$1.starts(with: $0) }
-            if pending.count > 1, areDistinct {
+            if areDistinct {
                 result += texts.map { text in
                     let characters = text.map {
                         OnigurumaExpression.set(OnigurumaSet([.range($0...$0)]))
@@ -170,17 +170,25 @@ extension OnigurumaSet {
         return result
     }
 
-    /// The set with both cases of its letters, where it holds nothing but a few of ASCII.
+    /// The set with both cases of its letters, where those are of ASCII; nil where they are not.
     fileprivate var foldedASCII: OnigurumaSet? {
         var ranges: [ClosedRange<UInt32>] = []
+        var others: [Member] = []
         for member in members {
-            guard case .range(let range) = member, range.upperBound < 0x80 else { return nil }
+            switch member {
+            case .property(let name, _) where name.count == 1: others.append(member)
+            case .space, .word: others.append(member)
+            case .range(let range) where range.upperBound < 0x80: break
+            case .range, .property, .set, .intersection: return nil
+            }
+            guard case .range(let range) = member else { continue }
             for value in range {
                 ranges.append(value...value)
                 let isLetter = (0x41...0x5A).contains(value & ~0x20)
                 if isLetter { ranges.append(value ^ 0x20...value ^ 0x20) }
             }
         }
-        return OnigurumaSet(OnigurumaSet.joined(ranges).map { .range($0) }, isNegated: isNegated)
+        return OnigurumaSet(
+            OnigurumaSet.joined(ranges).map { .range($0) } + others, isNegated: isNegated)
     }
 }

@@ -11,7 +11,7 @@ extension OnigurumaExpression {
     var pcre2: String {
         switch self {
         case .set(let set): set.pcre2
-        case .sequence(let items): items.map(\.pcre2).joined()
+        case .sequence(let items): items.isEmpty ? "(?:)" : items.map(\.pcre2).joined()
         case .alternatives(let branches):
             "(?:" + branches.map(\.pcre2).joined(separator: "|") + ")"
         case .repetition(.set(let set), let repetition): set.pcre2 + repetition.pcre2
@@ -45,7 +45,7 @@ extension OnigurumaRepetition {
 
 extension OnigurumaPlace {
     fileprivate var pcre2: String {
-        let word = OnigurumaSet([.word(isNegated: false)]).pcre2
+        let word = OnigurumaSet.bareWord.pcre2
         let boundary = "(?<=\(word))(?!\(word))|(?<!\(word))(?=\(word))"
         return switch self {
         case .lineStart: "^"

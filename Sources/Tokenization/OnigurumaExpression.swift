@@ -74,5 +74,10 @@ struct OnigurumaSet: Sendable, Hashable {
         (self.members, self.isNegated) = (members, isNegated)
     }
 
+    /// `\w` outside of brackets, where Oniguruma takes six more numbers of Latin-1 along.
+    static let bareWord = OnigurumaSet([
+        .word(isNegated: false), .range(0xB2...0xB3), .range(0xB9...0xB9), .range(0xBC...0xBE),
+    ])
+
     static let lineFeed = Member.range(0x0A...0x0A)
 }

@@ -193,6 +193,8 @@ struct OnigurumaParser {
             ])
             return .atomic(.alternatives([OnigurumaExpression(literal: "\r\n"), .set(feeds)]))
         }
+        if skip("w") { return .set(OnigurumaSet.bareWord) }
+        if skip("W") { return .set(OnigurumaSet(OnigurumaSet.bareWord.members, isNegated: true)) }
         return .set(OnigurumaSet([try escapedMember()]))
     }
 
@@ -353,6 +355,7 @@ struct OnigurumaParser {
             index = start
             return nil
         }
-        return try UnicodePropertyName.member(named: name, isNegated: isNegated)
+        return try UnicodePropertyName.member(
+            named: name, isNegated: isNegated, isBracketed: true)
     }
 }

@@ -22,25 +22,41 @@ extension PreTokenizerStep {
             return [.digits(individual: try part.bool("individual_digits", default: false))]
         case "Punctuation":
             return [.punctuation(try part.behavior(default: .isolated))]
-        case "Split":
-            let pattern: Pattern
-            switch (part.json["pattern"]?["Regex"]?.string, part.json["pattern"]?["String"]?.string)
-            {
-            case (let expression?, nil): pattern = .expression(expression)
-            case (nil, let literal?): pattern = .literal(literal)
-            default:
-                throw ModelError("pre-tokenizer 'Split': 'pattern' must be a Regex or a String")
+        case "Split": return [try split(part)]
+        case "Whitespace": return [.whitespace]
+        case "WhitespaceSplit": return [.whitespaceSplit]
+        case "BertPreTokenizer": return [.bert]
+        case "UnicodeScripts": return [.unicodeScripts]
+        case "CharDelimiterSplit":
+            let scalars = Array(part.json["delimiter"]?.string?.unicodeScalars ?? "".unicodeScalars)
+            guard scalars.count == 1 else { throw part.wrong("delimiter", "one character") }
+            return [.charDelimiterSplit(scalars[0])]
+        case "FixedLength":
+            let length = part.json["length"].map(\.integer) ?? 5
+            guard let length, (1...maximumFixedLength).contains(length) else {
+                throw part.wrong("length", "a number from 1 to \(maximumFixedLength)")
             }
-            return [
-                .split(
-                    pattern, try part.behavior(default: nil),
-                    isInverted: try part.bool("invert", default: false))
-            ]
+            return [.fixedLength(length)]
         case let other:
             throw ModelError(
                 "pre-tokenizer '\(other.escapedForDisplay)' is not supported; supported: "
-                    + "Sequence, Split, Digits, Punctuation, ByteLevel")
+                    + "Sequence, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, "
+                    + "BertPreTokenizer, CharDelimiterSplit, UnicodeScripts, FixedLength, ByteLevel"
+            )
         }
+    }
+
+    private static func split(_ part: TokenizerPart) throws(ModelError) -> PreTokenizerStep {
+        let pattern: Pattern
+        switch (part.json["pattern"]?["Regex"]?.string, part.json["pattern"]?["String"]?.string) {
+        case (let expression?, nil): pattern = .expression(expression)
+        case (nil, let literal?): pattern = .literal(literal)
+        default:
+            throw ModelError("pre-tokenizer 'Split': 'pattern' must be a Regex or a String")
+        }
+        return .split(
+            pattern, try part.behavior(default: nil),
+            isInverted: try part.bool("invert", default: false))
     }
 
     /// The step as `tokenizer.json` has it.
@@ -60,6 +76,14 @@ extension PreTokenizerStep {
             return ["type": "Digits", "individual_digits": .bool(individual)]
         case .punctuation(let behavior):
             return ["type": "Punctuation", "behavior": .string(behavior.rawValue)]
+        case .whitespace: return ["type": "Whitespace"]
+        case .whitespaceSplit: return ["type": "WhitespaceSplit"]
+        case .bert: return ["type": "BertPreTokenizer"]
+        case .unicodeScripts: return ["type": "UnicodeScripts"]
+        case .charDelimiterSplit(let scalar):
+            return ["type": "CharDelimiterSplit", "delimiter": .string(String(Character(scalar)))]
+        case .fixedLength(let length):
+            return ["type": "FixedLength", "length": .integer(length)]
         case .byteLevel(let addsPrefixSpace, let usesExpression):
             return [
                 "type": "ByteLevel", "add_prefix_space": .bool(addsPrefixSpace),

@@ -5,6 +5,21 @@ public enum PreTokenizerStep: Sendable, Hashable {
     case digits(individual: Bool)
     /// ASCII punctuation and symbols, and the general category P.
     case punctuation(SplitBehavior)
+    /// Runs of letters, digits and marks, and runs of what is neither that nor white space.
+    case whitespace
+    /// What stands between white space.
+    case whitespaceSplit
+    /// What stands between white space, punctuation each by itself (Devlin et al. 2018).
+    case bert
+    /// What stands between the places of one character.
+    case charDelimiterSplit(Unicode.Scalar)
+    /// Runs of one script, spaces with what they follow; Kana count as Han.
+    ///
+    /// The `tokenizers` library knows the scripts of Unicode 9, and takes characters that came later
+    /// for spaces. Here they have their scripts.
+    case unicodeScripts
+    /// Pieces of so many characters.
+    case fixedLength(Int)
     /// From here on text is bytes. `usesExpression`: cut with `gpt2Expression` first.
     case byteLevel(addsPrefixSpace: Bool, usesExpression: Bool)
 
@@ -19,9 +34,8 @@ public enum PreTokenizerStep: Sendable, Hashable {
     public static let gpt2Expression =
         #"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"#
 
-    /// The characters of `Punctuation`: those that ASCII calls punctuation and Unicode a symbol,
-    /// and P.
-    static let punctuationExpression = #"[\p{P}$+<=>^`|~]"#
+    /// What `fixedLength` may be asked for: the longest repetition of the engine.
+    static let maximumFixedLength = 65_535
 }
 
 /// What becomes of the places that a pattern matches, named as in `tokenizer.json`.
@@ -32,54 +46,4 @@ public enum SplitBehavior: String, Sendable, Hashable, CaseIterable {
     case mergedWithNext = "MergedWithNext"
     /// Like `isolated`, but matches that touch are one piece.
     case contiguous = "Contiguous"
-}
-
-extension PreTokenizerStep {
-    /// The steps as a list of expressions whose matches are isolated one after the other, or nil
-    /// where they do something else. Two tokenizers with one list cut every text alike, however
-    /// they are written, and llama.cpp's pre-tokenizers are such lists.
-    static func isolatedExpressions(_ steps: [PreTokenizerStep]) -> [String]? {
-        guard case .byteLevel(addsPrefixSpace: false, _) = steps.last else { return nil }
-        var expressions: [String] = []
-        for (index, step) in steps.enumerated() {
-            switch step {
-            case .split(.expression(let expression), .isolated, isInverted: false):
-                expressions.append(expression)
-            // To throw away what does not match is to isolate what does where everything matches,
-            // and an expression that ends in these alternatives leaves nothing out.
-            case .split(.expression(let expression), .removed, isInverted: true)
-            where expression.hasSuffix(#"|\s+(?!\S)|\s+"#)
-                && expression.contains(#"[^\s\p{L}\p{N}]+"#)
-                && expression.contains(#"\p{L}+"#) && expression.contains(#"\p{N}"#):
-                expressions.append(expression)
-            case .digits(let individual):
-                expressions.append(individual ? #"\p{N}"# : #"\p{N}+"#)
-            case .byteLevel(addsPrefixSpace: false, let usesExpression):
-                guard index == steps.count - 1 else { return nil }
-                if usesExpression { expressions.append(gpt2Expression) }
-            case .split, .punctuation, .byteLevel:
-                return nil
-            }
-        }
-        return expressions
-    }
-
-    /// The plain steps that isolate `expressions` one after the other.
-    static func isolating(_ expressions: [String]) -> [PreTokenizerStep] {
-        var steps: [PreTokenizerStep] = []
-        for expression in expressions.dropLast() {
-            switch expression {
-            case #"\p{N}"#: steps.append(.digits(individual: true))
-            case #"\p{N}+"#: steps.append(.digits(individual: false))
-            default: steps.append(.split(.expression(expression), .isolated, isInverted: false))
-            }
-        }
-        if expressions.last == gpt2Expression {
-            return steps + [.byteLevel(addsPrefixSpace: false, usesExpression: true)]
-        }
-        if let last = expressions.last {
-            steps.append(.split(.expression(last), .isolated, isInverted: false))
-        }
-        return steps + [.byteLevel(addsPrefixSpace: false, usesExpression: false)]
-    }
 }

@@ -10,29 +10,16 @@ enum CuttingStep: Sendable {
     static func compiled(_ steps: [PreTokenizerStep]) throws(ModelError) -> [CuttingStep] {
         var result: [CuttingStep] = []
         for (index, step) in steps.enumerated() {
-            switch step {
-            case .split(let pattern, let behavior, let isInverted):
+            if case .byteLevel(addsPrefixSpace: true, _) = step { result.append(.prefixSpace) }
+            for split in step.splits {
                 let expression =
-                    switch pattern {
+                    switch split.pattern {
                     case .literal(let text): try RegularExpression(literal: text)
                     case .expression(let source): try RegularExpression(source)
                     }
-                result.append(.split(expression, behavior, isInverted: isInverted))
-            case .digits(let individual):
-                let digits = try RegularExpression(#"\p{N}"#)
-                result.append(
-                    .split(digits, individual ? .isolated : .contiguous, isInverted: false))
-            case .punctuation(let behavior):
-                let expression = try RegularExpression(PreTokenizerStep.punctuationExpression)
-                result.append(.split(expression, behavior, isInverted: false))
-            case .byteLevel(let addsPrefixSpace, let usesExpression):
-                if addsPrefixSpace { result.append(.prefixSpace) }
-                if usesExpression {
-                    let expression = try RegularExpression(PreTokenizerStep.gpt2Expression)
-                    result.append(.split(expression, .isolated, isInverted: false))
-                }
-                if index < steps.count - 1 { result.append(.spell) }
+                result.append(.split(expression, split.behavior, isInverted: split.isInverted))
             }
+            if case .byteLevel = step, index < steps.count - 1 { result.append(.spell) }
         }
         return result
     }

@@ -58,6 +58,11 @@ extension TokenizerDefinition {
         }
         let name = metadata[TokenizerKey.preTokenizer]?.string ?? "default"
         let preTokenizer = GGUFPreTokenizer.named(name)
+        guard !GGUFPreTokenizer.plainNames.contains(name) else {
+            throw ModelError(
+                "pre-tokenizer '\(name)' of the GGUF file spells tokens in plain text; a byte-level BPE "
+                    + "is supported")
+        }
         // Our own key may say what a name that nobody knows stands for.
         guard preTokenizer != nil || metadata[TokenizerKey.exact] != nil else {
             throw ModelError(
@@ -67,7 +72,6 @@ extension TokenizerDefinition {
             tokens: tokens, merges: try TokenizerDefinition.merges(metadata),
             preTokenizer: preTokenizer?.steps ?? [],
             ignoresMerges: preTokenizer?.ignoresMerges ?? false)
-        normalizers = preTokenizer?.normalizers ?? []
         try readTypes(metadata)
         for role in SpecialTokenRole.allCases {
             specialTokens[role] = try id(metadata, TokenizerKey.id(of: role))

@@ -28,22 +28,24 @@ extension TokenizerDefinition {
         padded.types += Array(repeating: .unused, count: size - tokens.count)
 
         var notes: [String] = []
-        let expressions = PreTokenizerStep.isolatedExpressions(preTokenizer)
-        let known = expressions.flatMap {
-            GGUFPreTokenizer.matching($0, ignoresMerges: ignoresMerges)
-        }
+        let known = GGUFPreTokenizer.matching(preTokenizer, ignoresMerges: ignoresMerges)
         var metadata = padded.plainMetadata(
-            preTokenizerName: known?.names.first ?? Self.unknownName)
+            preTokenizerName: known?.entry.names.first ?? Self.unknownName)
         // Reading back what has been written so far shows what is lost.
         metadata[TokenizerKey.exact] = .string("")
         let plain = try TokenizerDefinition(plainGGUF: metadata)
-        let differences = padded.differences(from: plain, sameCuts: known != nil)
+        let differences = padded.differences(from: plain, sameCuts: known?.isExact == true)
         metadata[TokenizerKey.exact] =
             differences.isEmpty ? nil : .string(JSON.object(differences).text())
         if known == nil {
             notes.append(
                 "the pre-tokenizer has no name in GGUF; this package reads the file back exactly, "
                     + "llama.cpp will refuse it")
+        }
+        if let known, !known.isExact {
+            notes.append(
+                "llama.cpp knows the pre-tokenizer as '\(known.entry.names[0])' and cuts some texts in "
+                    + "another way; this package reads the file back exactly")
         }
         for (key, effect) in Self.effects where differences[key] != nil {
             notes.append(effect)

@@ -2,14 +2,17 @@
 enum UnicodePropertyName {
     /// What a name stands for, in either way to write it: `\p{Name}` or `[:name:]`.
     ///
-    /// As in Oniguruma, neither case nor spaces, hyphens and underscores count. A name that is none
+    /// As in Oniguruma, `[:punct:]` has the symbols too, and neither case nor spaces, hyphens and underscores count. A name that is none
     /// of those below is taken for a script's; the engine refuses what is none.
     static func member(
-        named name: String, isNegated: Bool
+        named name: String, isNegated: Bool, isBracketed: Bool = false
     ) throws(OnigurumaFault) -> OnigurumaSet.Member {
         let plain = name.filter { $0 != " " && $0 != "-" && $0 != "_" }.lowercased()
         guard !plain.isEmpty, plain.utf8.allSatisfy({ (0x30...0x7A).contains($0) }) else {
             throw OnigurumaFault("the property '\(name)' is not known")
+        }
+        if isBracketed, plain == "punct" {
+            return .set(OnigurumaSet([binary("P"), binary("S")], isNegated: isNegated))
         }
         if let category = categories[plain] { return .property(category, isNegated: isNegated) }
         if let members = classes[plain] {
@@ -41,7 +44,7 @@ enum UnicodePropertyName {
             "Zl": "lineseparator", "Zp": "paragraphseparator", "C": "other", "Cc": "control",
             "Cf": "format", "Co": "privateuse", "Cn": "unassigned",
         ]
-        var names = ["lc": "L&", "digit": "Nd", "cntrl": "Cc"]
+        var names = ["lc": "L&", "punct": "P", "digit": "Nd", "cntrl": "Cc"]
         for (short, name) in long {
             names[name] = short
             names[short.lowercased()] = short
@@ -56,7 +59,6 @@ enum UnicodePropertyName {
         "upper": [binary("Uppercase")], "uppercase": [binary("Uppercase")],
         "lower": [binary("Lowercase")], "lowercase": [binary("Lowercase")],
         "alnum": [binary("Alphabetic"), binary("Nd")],
-        "punct": [binary("P")] + "$+<=>^`|~".unicodeScalars.map { .range($0.value...$0.value) },
         "blank": [binary("Zs"), .range(0x09...0x09)],
         "xdigit": [.range(0x30...0x39), .range(0x41...0x46), .range(0x61...0x66)],
         "graph": [

@@ -1,4 +1,6 @@
+import ByteIO
 import TensorIR
+import TestSupport
 import Testing
 
 @testable import Tokenization
@@ -14,23 +16,23 @@ import Testing
     ])
     func splitsByBehavior(behavior: SplitBehavior, expected: [String]) throws {
         let step = PreTokenizerStep.split(.literal("-"), behavior, isInverted: false)
-        #expect(try cuts("the-final--countdown", [step]) == expected)
+        #expect(try pieces(of: "the-final--countdown", [step]) == expected)
     }
 
     @Test func invertedSplitKeepsWhatMatches() throws {
         let step = PreTokenizerStep.split(.expression("[a-z]+"), .removed, isInverted: true)
-        #expect(try cuts("ab--cd", [step]) == ["ab", "cd"])
+        #expect(try pieces(of: "ab--cd", [step]) == ["ab", "cd"])
     }
 
     @Test(arguments: [(true, ["a", "1", "2", "b"]), (false, ["a", "12", "b"])])
     func splitsDigits(individual: Bool, expected: [String]) throws {
-        #expect(try cuts("a12b", [.digits(individual: individual)]) == expected)
+        #expect(try pieces(of: "a12b", [.digits(individual: individual)]) == expected)
     }
 
     @Test func emptyMatchesCutBetweenCharacters() throws {
         let step = PreTokenizerStep.split(
             .expression(#"(?=(\d{3})+(?!\d))"#), .isolated, isInverted: false)
-        #expect(try cuts("1234567", [step]) == ["1", "234", "567"])
+        #expect(try pieces(of: "1234567", [step]) == ["1", "234", "567"])
     }
 
     /// A dollar stands for the end of a line, as in Oniguruma, and `\h` for a hexadecimal digit.
@@ -45,56 +47,58 @@ import Testing
         expression: String, text: String, expected: [String]
     ) throws {
         let step = PreTokenizerStep.split(.expression(expression), .isolated, isInverted: false)
-        #expect(try cuts(text, [step]) == expected)
+        #expect(try pieces(of: text, [step]) == expected)
     }
 
-    @Test(arguments: ["[a[b]]", #"[\p{L}&&[^\p{Han}]]"#, "(", "a\\", ""])
+    /// Each kind of step with its options, as the `tokenizers` library cuts.
+    @Test func cutsAsTheTokenizersLibrary() throws {
+        for vector in try vectors("pre-tokenizers") {
+            let json = try #require(vector["pre_tokenizer"])
+            let steps = try PreTokenizerStep.steps(json)
+            #expect(try PreTokenizerStep.steps(PreTokenizerStep.json(steps)) == steps)
+            for example in vector["cases"]?.array ?? [] {
+                let text = try #require(example["text"]?.string)
+                let expected = example["pieces"]?.array?.compactMap(\.string)
+                #expect(try pieces(of: text, steps) == expected, "\(json.text()) on '\(text)'")
+            }
+        }
+    }
+
+    private func vectors(_ name: String) throws -> [JSON] {
+        let path = "\(Repository.root)/Tests/TokenizationTests/Vectors/\(name).json"
+        return try JSON(parsing: MappedFile.contents(ofFile: path), subject: path).array ?? []
+    }
+
+    /// What the `tokenizers` library cuts texts of all scripts into, by expressions of all kinds.
+    @Test func cutsAsOniguruma() throws {
+        for vector in try vectors("expressions") {
+            let expression = try #require(vector["expression"]?.string)
+            let step = PreTokenizerStep.split(.expression(expression), .isolated, isInverted: false)
+            for cut in vector["pieces"]?.array ?? [] {
+                let expected = cut.array?.compactMap(\.string) ?? []
+                #expect(try pieces(of: expected.joined(), [step]) == expected, "\(expression)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "(", ")", "a\\", "", "[a", "*", #"(a)\1"#, #"\G"#, #"\X"#, #"\K"#, "(?x)a", "(?~a)",
+        "[b-a]",
+        "a{2,1}", "a{1}+", #"\xff"#, #"\uD800"#, #"\p{Nonsense}"#, "(?<=a+)b",
+        String(repeating: "(", count: 1000) + String(repeating: ")", count: 1000),
+    ])
     func refusesExpressionsItCannotRead(expression: String) {
         #expect(throws: ModelError.self) { try RegularExpression(expression) }
     }
 
-    /// The same words whether the steps are written as `Digits` and `ByteLevel` or as two splits.
-    @Test func oneListOfExpressionsIsOneName() {
-        let written: [PreTokenizerStep] = [
-            .split(.expression(#"\p{N}"#), .isolated, isInverted: false),
-            .split(.expression(PreTokenizerStep.gpt2Expression), .isolated, isInverted: false),
-            .byteLevel(addsPrefixSpace: false, usesExpression: false),
-        ]
-        let expressions = PreTokenizerStep.isolatedExpressions(written)
-        #expect(expressions == [#"\p{N}"#, PreTokenizerStep.gpt2Expression])
-        let named = GGUFPreTokenizer.matching(expressions ?? [], ignoresMerges: false)
-        #expect(named?.names.first == "smollm")
-    }
-
-    @Test func everyNamedPreTokenizerCompilesAndHasOneMeaning() throws {
-        let names = GGUFPreTokenizer.all.flatMap(\.names)
-        #expect(Set(names).count == names.count)
-        for entry in GGUFPreTokenizer.all {
-            #expect(PreTokenizerStep.isolatedExpressions(entry.steps) == entry.expressions)
-            _ = try Tokenizer(smallDefinition(entry.steps))
-        }
-    }
-
-    /// The pieces that a text is cut into, found through tokens of single bytes.
-    private func cuts(_ text: String, _ steps: [PreTokenizerStep]) throws -> [String] {
-        let bytes = ByteAlphabet.scalars.map { String(Character($0)) }
-        var definition = TokenizerDefinition(
-            tokens: bytes, merges: [],
-            preTokenizer: steps + [.byteLevel(addsPrefixSpace: false, usesExpression: false)],
-            ignoresMerges: true)
-        // Every run of bytes of the text is a word of its own, so each piece becomes one token.
-        let utf8 = Array(text.utf8)
-        var words: Set<[UInt8]> = []
-        for start in utf8.indices {
-            for end in start + 1...utf8.count where end > start + 1 {
-                words.insert(Array(utf8[start..<end]))
+    /// The pieces that a text is cut into.
+    private func pieces(of text: String, _ steps: [PreTokenizerStep]) throws -> [String] {
+        let cutter = try TextCutter(CuttingStep.compiled(steps))
+        var pieces: [String] = []
+        try Array(text.utf8).withUnsafeBufferPointer { bytes in
+            try cutter.cut(bytes) { word, _ in pieces.append(String(decoding: word, as: UTF8.self))
             }
         }
-        for word in words {
-            definition.tokens.append(
-                String(String.UnicodeScalarView(word.map { ByteAlphabet.scalars[Int($0)] })))
-            definition.types.append(.normal)
-        }
-        return try Tokenizer(definition).words(text)
+        return pieces
     }
 }

@@ -60,8 +60,10 @@ import Testing
     func namesThePreTokenizerByWhatItDoes(name: String, expected: String) throws {
         let written = try definition(Repository.shared("tokenizers/\(name)/tokenizer.json")).gguf()
         #expect(written.metadata["tokenizer.ggml.pre"] == .string(expected))
-        #expect(written.metadata["detent.tokenizer"] == nil)
-        #expect(written.notes.isEmpty)
+        // llama.cpp normalizes nothing; that is all it does not know here.
+        let difference = name.hasSuffix("nfc") ? #"{"normalizer":{"type":"NFC"}}"# : nil
+        #expect(written.metadata["detent.tokenizer"]?.string == difference)
+        #expect(written.notes.isEmpty == (difference == nil))
     }
 
     private func definition(_ path: String) throws -> TokenizerDefinition {
