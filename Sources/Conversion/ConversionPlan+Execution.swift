@@ -16,15 +16,36 @@ public struct ConversionSummary: Sendable {
     /// One matrix that a pass put on a grid.
     public struct Matrix: Sendable {
         public let name: String
+        public let role: TensorRole
         public let report: QuantizationReport
+
+        /// Whether it is an expert's, and no calibration token came to that expert.
+        var isUnreached: Bool {
+            role.expert != nil
+                && [.noActivations, .noStatistics].contains(report.fallback)
+        }
+    }
+
+    /// An expert that the calibration text says nothing about; its matrices were rounded to nearest.
+    public struct UnreachedExpert: Sendable, Hashable {
+        public let layer: Int
+        public let expert: Int
     }
 
     /// Bytes of the files written.
     public internal(set) var byteCount = 0
     public internal(set) var matrices: [Matrix] = []
-    /// Matrices that GPTQ had to leave to rounding, each with the reason.
+    /// By layer and expert.
+    public var unreachedExperts: [UnreachedExpert] {
+        let experts = matrices.filter(\.isUnreached).map {
+            UnreachedExpert(layer: $0.role.layer ?? 0, expert: $0.role.expert ?? 0)
+        }
+        return Set(experts).sorted { ($0.layer, $0.expert) < ($1.layer, $1.expert) }
+    }
+
+    /// Other matrices that GPTQ had to leave to rounding, each with the reason.
     public var fallbacks: [String] {
-        matrices.compactMap { matrix in
+        matrices.filter { !$0.isUnreached }.compactMap { matrix in
             matrix.report.fallback.map { "\(matrix.name): rounded to nearest, \($0)" }
         }
     }

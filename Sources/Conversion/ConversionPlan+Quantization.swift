@@ -71,7 +71,8 @@ extension ConversionPlan {
                         at: piece.rows.lowerBound * tensor.target.rowByteCount)
                 }
                 summary.matrices.append(
-                    ConversionSummary.Matrix(name: name(of: piece), report: report))
+                    ConversionSummary.Matrix(
+                        name: name(of: piece), role: piece.roles[0], report: report))
                 progress.advance(phase, by: 1)
             }
         }
@@ -151,7 +152,8 @@ extension ConversionPlan {
             piece.roles.compactMap { role in
                 reports[role].map {
                     let part = piece.roles.count > 1 ? " (\(role.module.rawValue))" : ""
-                    return ConversionSummary.Matrix(name: name(of: piece) + part, report: $0)
+                    return ConversionSummary.Matrix(
+                        name: name(of: piece) + part, role: role, report: $0)
                 }
             }
         }

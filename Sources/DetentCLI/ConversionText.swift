@@ -63,6 +63,13 @@ struct SummaryText {
         )
         let bits = NumberFormatting.fixed(output.bitsPerWeight, decimals: 2)
         var lines = summary.fallbacks.map { "fallback: \($0.escapedForDisplay)" }
+        let unreached = Dictionary(grouping: summary.unreachedExperts, by: \.layer)
+        lines += unreached.sorted { $0.key < $1.key }.map { layer, experts in
+            "fallback: layer \(layer): no calibration token reached expert"
+                + "\(experts.count > 1 ? "s" : "") "
+                + experts.map { String($0.expert) }.joined(separator: ", ")
+                + ": rounded to nearest without statistics"
+        }
         if plan.recipe.method == .gptq, !summary.matrices.isEmpty {
             lines.append(SummaryText.errors(summary.matrices.map(\.report)))
         }

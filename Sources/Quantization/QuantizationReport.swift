@@ -5,7 +5,7 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
     case hessianNotFinite
     /// No calibration text made any input of the layer differ from zero.
     case noActivations
-    /// The importance matrix has no numbers for the layer: for an expert, no token reached it.
+    /// The importance matrix has no numbers for the layer.
     case noStatistics
     /// No factorization, not even with this much damping.
     case hessianNotPositiveDefinite(dampingFraction: Float)
@@ -15,7 +15,7 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
         case .hessianNotFinite:
             "the Hessian is not finite"
         case .noActivations:
-            "no calibration token reached it, or its inputs are zero throughout the text"
+            "its inputs are zero throughout the calibration text"
         case .noStatistics:
             "the importance matrix says nothing about it"
         case .hessianNotPositiveDefinite(let fraction):
