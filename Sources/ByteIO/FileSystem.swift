@@ -41,6 +41,11 @@ public enum FileSystem {
         guard unlink(path) == 0 else { throw SystemError(cannot: "remove", path) }
     }
 
+    /// Removes a folder with nothing in it.
+    public static func removeEmptyFolder(_ path: String) throws(SystemError) {
+        guard rmdir(path) == 0 else { throw SystemError(cannot: "remove", path) }
+    }
+
     /// Whether both paths lead to one file, through links of either kind.
     public static func isSameFile(_ first: String, _ second: String) -> Bool {
         guard let first = status(first), let second = status(second) else { return false }

@@ -13,7 +13,8 @@ import Darwin
 /// temporary name (`.<name>.<random>.partial`), never under the target's.
 public final class OutputFile: Sendable {
     public let path: String
-    private let temporaryPath: String
+    /// Where the bytes are until `commit`, for those who want to look at them before.
+    public let temporaryPath: String
     private let descriptor: Int32
     private let isFinished = Mutex(false)
 

@@ -54,10 +54,25 @@ public struct ConversionSummary: Sendable {
 extension ConversionPlan {
     /// Carries the plan out. The output appears under its name when it is complete, or not at all.
     ///
+    /// At the end the tokenizer is read back and encodes some texts as the model's own does, or the
+    /// output does not appear.
+    ///
     /// - Throws: what reading, quantizing and writing throw; nothing is left under the output's name then.
     public func execute(
         progress: some ProgressSink = SilentProgress()
     ) throws -> ConversionSummary {
+        let makesFolder = format == .folder && !FileSystem.exists(outputPath)
+        do {
+            return try carryOut(progress)
+        } catch {
+            if makesFolder, FileSystem.exists(outputPath) {
+                try FileSystem.removeEmptyFolder(outputPath)
+            }
+            throw error
+        }
+    }
+
+    private func carryOut(_ progress: some ProgressSink) throws -> ConversionSummary {
         let workers = Workers(threadCount: recipe.threadCount)
         let output = try PendingOutput(self)
         var summary = ConversionSummary()
@@ -67,8 +82,11 @@ extension ConversionPlan {
         case .rtn:
             try roundToNearest(to: output, &summary, workers, progress)
         case .gptq:
+            // Also before work that may take hours; the headers are written.
+            try checkTokenizer(of: output)
             try quantizeSequentially(to: output, &summary, workers, progress)
         }
+        try checkTokenizer(of: output)
         try output.finish()
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
         return summary

@@ -31,8 +31,8 @@ public struct ConversionPlan: Sendable {
     public let format: OutputFormat
     public let recipe: Recipe
     public let tensors: [Tensor]
-    let metadata: Metadata
-    let documents: OrderedDictionary<String, [UInt8]>
+    var metadata: Metadata
+    var documents: OrderedDictionary<String, [UInt8]>
     /// What people should know before it starts.
     public let notes: [String]
 

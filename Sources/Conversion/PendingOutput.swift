@@ -8,7 +8,10 @@ final class PendingOutput: Sendable {
     let sink: any TensorSink
     /// Every file that holds tensors.
     let paths: [String]
-    private let documents: [(file: OutputFile, bytes: [UInt8])]
+    private let documents: [OutputFile]
+    /// Where each document can be read now: under its temporary name, or its own where it was there
+    /// before.
+    private let documentPaths: [(name: String, path: String)]
 
     init(_ plan: ConversionPlan) throws {
         let descriptors = plan.tensors.map(\.target)
@@ -19,7 +22,7 @@ final class PendingOutput: Sendable {
                 path: plan.outputPath, metadata: plan.metadata, descriptors: descriptors,
                 maximumShardByteCount: plan.recipe.maximumShardByteCount)
             (sink, paths) = (writer, writer.paths)
-            documents = []
+            (documents, documentPaths) = ([], [])
             return
         case .safetensors: folder = splitPath(plan.outputPath).folder
         case .folder: folder = plan.outputPath
@@ -32,11 +35,33 @@ final class PendingOutput: Sendable {
             path: path, descriptors: descriptors, metadata: plan.metadata,
             maximumShardByteCount: plan.recipe.maximumShardByteCount)
         (sink, paths) = (writer, writer.paths)
-        documents = try plan.documents.compactMap { name, bytes in
+        var documents: [OutputFile] = []
+        var documentPaths: [(String, String)] = []
+        for (name, bytes) in plan.documents {
             let path = "\(folder)/\(name)"
-            guard !FileSystem.exists(path) else { return nil }
-            return (try OutputFile(path: path), bytes)
+            guard !FileSystem.exists(path) else {
+                documentPaths.append((name, path))
+                continue
+            }
+            let file = try OutputFile(path: path)
+            try file.write(bytes, at: 0)
+            documents.append(file)
+            documentPaths.append((name, file.temporaryPath))
         }
+        (self.documents, self.documentPaths) = (documents, documentPaths)
+    }
+
+    /// What the files say beside their tensors, read back from where they are.
+    func checkpointWithoutTensors() throws -> Checkpoint {
+        var checkpoint = Checkpoint(path: paths[0], dialect: .huggingFace, tensors: [])
+        if let writer = sink as? GGUFWriter {
+            checkpoint.dialect = .gguf
+            checkpoint.metadata = try writer.writtenMetadata()
+        }
+        for (name, path) in documentPaths {
+            checkpoint.documents[name] = try MappedFile.contents(ofFile: path)
+        }
+        return checkpoint
     }
 
     /// A document of another model must not be overwritten, nor be taken for this one's.
@@ -54,10 +79,7 @@ final class PendingOutput: Sendable {
 
     /// Gives everything its name: documents first, so that weights never stand without them.
     func finish() throws {
-        for (file, bytes) in documents {
-            try file.write(bytes, at: 0)
-            try file.commit()
-        }
+        for file in documents { try file.commit() }
         try sink.finish()
     }
 }

@@ -53,6 +53,12 @@ public final class GGUFWriter: TensorSink {
         try output.write(bytes, tensor: index, at: offset)
     }
 
+    /// Reads back the metadata that the first file holds, which has no name yet.
+    /// - Throws: `FormatError` and `SystemError`, as for any file.
+    public func writtenMetadata() throws -> Metadata {
+        try GGUFFile(path: output.temporaryPaths[0]).metadata
+    }
+
     /// Gives the files their names.
     /// - Throws: `SystemError` when the disk refuses.
     /// - Precondition: every byte of every tensor has been written.

@@ -65,6 +65,9 @@ package final class ShardedOutput: Sendable {
         writtenByteCount.add(bytes.count, ordering: .relaxed)
     }
 
+    /// Where the files are until `commit`.
+    package var temporaryPaths: [String] { files.map(\.temporaryPath) }
+
     /// Gives all files their names, in order.
     package func commit() throws(SystemError) {
         // A forgotten tensor would be a model full of zeros that loads without a complaint.
