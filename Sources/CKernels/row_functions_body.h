@@ -29,15 +29,21 @@ TARGET static inline float FUNCTION(sum)(const float *lanes) {
     return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
+/* A NaN stays, whichever of the two it is. */
+TARGET static inline float FUNCTION(larger)(float a, float b) {
+    return ((b > a) | (b != b)) ? b : a;
+}
+
 TARGET static float FUNCTION(maximum)(const float *x, size_t count) {
     float lanes[LANES];
     for (int i = 0; i < LANES; i++) lanes[i] = -__builtin_inff();
     size_t whole = count / LANES * LANES;
     for (size_t i = 0; i < whole; i += LANES)
-        for (int j = 0; j < LANES; j++) lanes[j] = x[i + j] <= lanes[j] ? lanes[j] : x[i + j];
-    for (size_t i = whole; i < count; i++) lanes[0] = x[i] <= lanes[0] ? lanes[0] : x[i];
+        for (int j = 0; j < LANES; j++)
+            lanes[j] = FUNCTION(larger)(lanes[j], x[i + j]);
+    for (size_t i = whole; i < count; i++) lanes[0] = FUNCTION(larger)(lanes[0], x[i]);
     float result = -__builtin_inff();
-    for (int j = 0; j < LANES; j++) result = lanes[j] <= result ? result : lanes[j];
+    for (int j = 0; j < LANES; j++) result = FUNCTION(larger)(result, lanes[j]);
     return result;
 }
 

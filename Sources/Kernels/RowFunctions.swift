@@ -36,6 +36,12 @@ package enum RowFunctions {
         return detent_divergence(first, Float(a), second, Float(b), reference.count)
     }
 
+    /// The largest element: minus infinity for none, NaN where one is.
+    package static func maximum(_ row: UnsafeBufferPointer<Float>) -> Float {
+        guard let start = row.baseAddress else { return -.infinity }
+        return detent_maximum(start, row.count)
+    }
+
     /// The place of the largest element, the first of equals.
     package static func indexOfMaximum(_ row: UnsafeBufferPointer<Float>) -> Int {
         guard let start = row.baseAddress else { return 0 }

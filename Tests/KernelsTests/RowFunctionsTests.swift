@@ -142,6 +142,15 @@ private func nonlinearityMatchesItsDefinition(_ nonlinearity: Nonlinearity) {
     }
 }
 
+@Test(arguments: [1, 2, 15, 16, 17, 40]) func theMaximumIsNaNWhereOneIs(count: Int) {
+    for place in 0..<count {
+        var row = (0..<count).map { Float($0 * 7 % 11) }
+        #expect(row.withUnsafeBufferPointer(RowFunctions.maximum) == row.max())
+        row[place] = .nan
+        #expect(row.withUnsafeBufferPointer(RowFunctions.maximum).isNaN)
+    }
+}
+
 @Test func theFirstOfEqualMaximaWins() {
     let x: [Float] = [1, 3, 2, 3]
     x.withUnsafeBufferPointer { #expect(RowFunctions.indexOfMaximum($0) == 1) }
