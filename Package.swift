@@ -58,6 +58,7 @@ let package = Package(
         library("BlockFormats", ["TensorIR", "CKernels"]),
         library("Tokenization", ["TensorIR", "CPCRE2"]),
         library("Architectures", ["TensorIR"]),
+        library("Jinja", [orderedCollections]),
         // Layer 3
         library("Inference", ["Architectures", "BlockFormats", "Kernels"]),
         library("Quantization", ["BlockFormats", "Kernels"]),
@@ -93,6 +94,9 @@ let package = Package(
         tests("BlockFormatsTests", ["BlockFormats"]),
         tests("TokenizationTests", ["Tokenization", "GGUFFormat"], exclude: ["Vectors"]),
         tests("ArchitecturesTests", ["Architectures"]),
+        tests(
+            "JinjaTests", ["Jinja"],
+            exclude: ["Templates", "Conversations.json", "Expected.json", "render.py"]),
         tests("InferenceTests", ["Inference", "Conversion"]),
         tests("QuantizationTests", ["Quantization"]),
         tests("CalibrationTests", ["Calibration", "Conversion"]),
