@@ -65,6 +65,7 @@ let package = Package(
         // Layer 4
         library("Calibration", ["Inference", "Quantization", "ProgressReporting"]),
         library("Evaluation", ["Inference", "ProgressReporting"]),
+        library("Generation", ["Inference", "Tokenization", "Jinja"]),
         library("Reporting", ["Evaluation"]),
         .target(
             name: "BundledData", path: "Calibration",
@@ -75,7 +76,7 @@ let package = Package(
             "Conversion",
             ["Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization", "ProgressReporting"]),
         // Layer 6
-        library("Detent", ["Conversion", "Evaluation", "Reporting"]),
+        library("Detent", ["Conversion", "Evaluation", "Generation", "Reporting"]),
         // Layer 7
         library("DetentCLI", ["Detent", "BundledData", argumentParser]),
         executable("DetentTool"),
@@ -98,6 +99,7 @@ let package = Package(
             "JinjaTests", ["Jinja"],
             exclude: ["Templates", "Conversations.json", "Expected.json", "render.py"]),
         tests("InferenceTests", ["Inference", "Conversion"]),
+        tests("GenerationTests", ["Generation", "Conversion"]),
         tests("QuantizationTests", ["Quantization"]),
         tests("CalibrationTests", ["Calibration", "Conversion"]),
         tests("EvaluationTests", ["Evaluation"]),

@@ -14,6 +14,8 @@
 @_exported import Conversion
 @_exported import Evaluation
 @_exported import GGUFFormat
+@_exported import Generation
+@_exported import Inference
 @_exported import ProgressReporting
 @_exported import Quantization
 @_exported import Reporting
