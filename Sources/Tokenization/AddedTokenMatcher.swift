@@ -6,10 +6,8 @@ struct AddedTokenMatcher: Sendable {
         case text(Range<Int>)
     }
 
-    // A trie: from a node by a byte to the next node; node 0 is the root.
-    private var edges = PairTable(minimumCapacity: 64)
-    /// Which token ends at a node.
-    private var ends: [Int?] = [nil]
+    /// The places of the contents in `tokens`.
+    private var contents = ByteTrie()
     private var startsWith = [Bool](repeating: false, count: 256)
     private var tokens: [AddedToken] = []
 
@@ -19,18 +17,9 @@ struct AddedTokenMatcher: Sendable {
     mutating func insert(_ token: AddedToken, as content: [UInt8]) {
         guard let first = content.first else { return }
         startsWith[Int(first)] = true
-        var node: Int32 = 0
-        for byte in content {
-            if let edge = edges[node, Int32(byte)] {
-                node = edge.value
-            } else {
-                let next = Int32(clamping: ends.count)
-                edges.insert(node, Int32(byte), .init(rank: 0, value: next))
-                ends.append(nil)
-                node = next
-            }
+        if contents.value(of: content) == nil {
+            contents.insert(content, Int32(clamping: tokens.count))
         }
-        ends[Int(node)] = ends[Int(node)] ?? tokens.count
         tokens.append(token)
     }
 
@@ -78,12 +67,12 @@ struct AddedTokenMatcher: Sendable {
         in text: UnsafeBufferPointer<UInt8>, at start: Int
     ) -> (token: Int, end: Int)? {
         var longest: (token: Int, end: Int)?
-        var node: Int32 = 0
+        var node = contents.root
         var position = start
-        while position < text.count, let edge = edges[node, Int32(text[position])] {
-            node = edge.value
+        while position < text.count, let next = contents.next(node, text[position]) {
+            node = next
             position += 1
-            if let token = ends[Int(node)] { longest = (token, position) }
+            if let token = contents.value(at: node) { longest = (Int(token), position) }
         }
         return longest
     }

@@ -10,27 +10,16 @@ struct ByteLevelBPE: TokenizationModel {
     let words: ByteTable?
     let unknownToken: Int32?
     let fusesUnknown: Bool
-    /// The bytes of all tokens, one after the other.
-    private let tokenBytes: [UInt8]
-    /// Where each token starts in them, and where the last one ends.
-    private let tokenOffsets: [Int]
 
     init(_ definition: TokenizerDefinition) throws(ModelError) {
         var vocabulary = ByteTable(minimumCapacity: definition.tokens.count)
         var bytes: [UInt8] = []
-        var offsets = [0]
-        offsets.reserveCapacity(definition.tokens.count + 1)
         for (id, token) in definition.tokens.enumerated() {
-            let start = bytes.count
-            if ByteAlphabet.append(token, to: &bytes) {
-                bytes[start...].withUnsafeBufferPointer { vocabulary.insert($0, Int32(id)) }
-            } else {
-                // An added token with a space in it, say: spelled as it is in text.
-                bytes.append(contentsOf: token.utf8)
-            }
-            offsets.append(bytes.count)
+            bytes.removeAll(keepingCapacity: true)
+            // An added token may have a space in it, say: that is no spelling of bytes.
+            guard ByteAlphabet.append(token, to: &bytes) else { continue }
+            vocabulary.insert(bytes, Int32(id))
         }
-        (tokenBytes, tokenOffsets) = (bytes, offsets)
         byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
         pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
         words = definition.ignoresMerges ? ByteLevelBPE.words(definition) : nil
@@ -90,13 +79,5 @@ struct ByteLevelBPE: TokenizationModel {
 
     func session() throws(ModelError) -> any TokenizationSession {
         try ByteLevelSession(self)
-    }
-
-    func decode(_ ids: [Int32]) -> [UInt8] {
-        var result: [UInt8] = []
-        for id in ids {
-            result += tokenBytes[tokenOffsets[Int(id)]..<tokenOffsets[Int(id) + 1]]
-        }
-        return result
     }
 }

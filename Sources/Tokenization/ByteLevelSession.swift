@@ -14,11 +14,13 @@ final class ByteLevelSession: TokenizationSession {
     }
 
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
     ) throws(ModelError) {
         swap(&ids, &self.ids)
         defer { swap(&ids, &self.ids) }
-        try cutter.cut(text) { word, isSpelled in self.word(word, isSpelled: isSpelled) }
+        try cutter.cut(text, isAtStart: isAtStart) { word, isSpelled in
+            self.word(word, isSpelled: isSpelled)
+        }
     }
 
     private func word(_ word: UnsafeBufferPointer<UInt8>, isSpelled: Bool) {
@@ -57,36 +59,5 @@ final class ByteLevelSession: TokenizationSession {
             }
         }
         return symbols
-    }
-}
-
-/// The tokens of words met before. Text repeats itself: nine words of ten are in here.
-private struct WordCache {
-    /// Longer words seldom come back.
-    private static let longestWord = 64
-    private static let maximumCount = 1 << 16
-
-    private var places = ByteTable(minimumCapacity: 1 << 10)
-    /// For each word the number of its tokens, then these.
-    private var tokens: [Int32] = []
-
-    func append(_ word: UnsafeBufferPointer<UInt8>, to ids: inout [Int32]) -> Bool {
-        guard word.count <= WordCache.longestWord, let place = places[word] else { return false }
-        let start = Int(place) + 1
-        let count = Int(tokens[Int(place)])
-        for index in start..<start + count { ids.append(tokens[index]) }
-        return true
-    }
-
-    mutating func store(_ word: UnsafeBufferPointer<UInt8>, _ ids: ArraySlice<Int32>) {
-        guard word.count <= WordCache.longestWord else { return }
-        // Starting over costs little and keeps the memory bounded.
-        if places.count >= WordCache.maximumCount {
-            places = ByteTable(minimumCapacity: WordCache.maximumCount)
-            tokens.removeAll(keepingCapacity: true)
-        }
-        places.insert(word, Int32(tokens.count))
-        tokens.append(Int32(ids.count))
-        tokens.append(contentsOf: ids)
     }
 }

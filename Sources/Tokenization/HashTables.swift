@@ -84,6 +84,14 @@ struct ByteTable: Sendable {
         slots = Array(repeating: Slot(), count: PairTable.capacity(for: minimumCapacity))
     }
 
+    /// Maps strings to their places in the list; of equal ones the last counts.
+    init(_ strings: [String]) {
+        self.init(minimumCapacity: strings.count)
+        for (place, string) in strings.enumerated() {
+            insert(Array(string.utf8), Int32(clamping: place))
+        }
+    }
+
     mutating func insert(_ key: UnsafeBufferPointer<UInt8>, _ value: Int32) {
         if (count + 1) * 2 > slots.count { grow() }
         let hash = ByteTable.hash(key)
@@ -96,6 +104,10 @@ struct ByteTable: Sendable {
         } else {
             slots[index].value = value
         }
+    }
+
+    mutating func insert(_ key: [UInt8], _ value: Int32) {
+        key.withUnsafeBufferPointer { insert($0, value) }
     }
 
     subscript(key: UnsafeBufferPointer<UInt8>) -> Int32? {

@@ -7,6 +7,7 @@ struct PreTokenizerForm: Hashable {
         case split(OnigurumaExpression, SplitBehavior, isInverted: Bool)
         case text(String, SplitBehavior, isInverted: Bool)
         case prefixSpace
+        case metaspace(MetaspaceOptions)
         case bytes
     }
 
@@ -17,6 +18,7 @@ struct PreTokenizerForm: Hashable {
         for step in steps {
             if case .byteLevel(addsPrefixSpace: true, _) = step { parts.append(.prefixSpace) }
             parts += step.splits.map(PreTokenizerForm.part)
+            if case .metaspace(let options) = step { parts.append(.metaspace(options)) }
             if case .byteLevel = step { parts.append(.bytes) }
         }
         self.parts = parts

@@ -18,6 +18,7 @@ extension PreTokenizerStep {
             let addsPrefixSpace = try part.bool("add_prefix_space", default: true)
             let usesExpression = try part.bool("use_regex", default: true)
             return [.byteLevel(addsPrefixSpace: addsPrefixSpace, usesExpression: usesExpression)]
+        case "Metaspace": return [.metaspace(try MetaspaceOptions(part))]
         case "Digits":
             return [.digits(individual: try part.bool("individual_digits", default: false))]
         case "Punctuation":
@@ -41,21 +42,15 @@ extension PreTokenizerStep {
             throw ModelError(
                 "pre-tokenizer '\(other.escapedForDisplay)' is not supported; supported: "
                     + "Sequence, Split, Digits, Punctuation, Whitespace, WhitespaceSplit, "
-                    + "BertPreTokenizer, CharDelimiterSplit, UnicodeScripts, FixedLength, ByteLevel"
+                    + "BertPreTokenizer, CharDelimiterSplit, UnicodeScripts, FixedLength, Metaspace, "
+                    + "ByteLevel"
             )
         }
     }
 
     private static func split(_ part: TokenizerPart) throws(ModelError) -> PreTokenizerStep {
-        let pattern: Pattern
-        switch (part.json["pattern"]?["Regex"]?.string, part.json["pattern"]?["String"]?.string) {
-        case (let expression?, nil): pattern = .expression(expression)
-        case (nil, let literal?): pattern = .literal(literal)
-        default:
-            throw ModelError("pre-tokenizer 'Split': 'pattern' must be a Regex or a String")
-        }
         return .split(
-            pattern, try part.behavior(default: nil),
+            try part.pattern(), try part.behavior(default: nil),
             isInverted: try part.bool("invert", default: false))
     }
 
@@ -84,6 +79,7 @@ extension PreTokenizerStep {
             return ["type": "CharDelimiterSplit", "delimiter": .string(String(Character(scalar)))]
         case .fixedLength(let length):
             return ["type": "FixedLength", "length": .integer(length)]
+        case .metaspace(let options): return options.json
         case .byteLevel(let addsPrefixSpace, let usesExpression):
             return [
                 "type": "ByteLevel", "add_prefix_space": .bool(addsPrefixSpace),
@@ -96,81 +92,5 @@ extension PreTokenizerStep {
     static func json(_ steps: [PreTokenizerStep]) -> JSON {
         guard steps.count != 1 else { return steps[0].json }
         return ["type": "Sequence", "pretokenizers": .array(steps.map(\.json))]
-    }
-}
-
-extension Normalizer {
-    /// Reads the `normalizer` of a `tokenizer.json`, its sequences flattened.
-    static func list(_ json: JSON?) throws(ModelError) -> [Normalizer] {
-        guard let json, !json.isNull else { return [] }
-        let part = TokenizerPart(json, named: "normalizer")
-        switch try part.type() {
-        case "Sequence":
-            var normalizers: [Normalizer] = []
-            for element in try part.array("normalizers") {
-                normalizers += try Normalizer.list(element)
-            }
-            return normalizers
-        case "NFC":
-            return [.nfc]
-        case let other:
-            throw ModelError(
-                "normalizer '\(other.escapedForDisplay)' is not supported; supported: Sequence, NFC"
-            )
-        }
-    }
-
-    /// The normalizers as one of `tokenizer.json`; null for none.
-    static func json(_ normalizers: [Normalizer]) -> JSON {
-        let list = normalizers.map { normalizer -> JSON in
-            switch normalizer {
-            case .nfc: ["type": "NFC"]
-            }
-        }
-        switch list.count {
-        case 0: return .null
-        case 1: return list[0]
-        default: return ["type": "Sequence", "normalizers": .array(list)]
-        }
-    }
-}
-
-/// A typed object of `tokenizer.json` that answers or names what is wrong with it.
-struct TokenizerPart {
-    let json: JSON
-    let name: String
-
-    init(_ json: JSON, named name: String) { (self.json, self.name) = (json, name) }
-
-    func type() throws(ModelError) -> String {
-        guard let type = json["type"]?.string else {
-            throw ModelError("\(name): 'type' is missing")
-        }
-        return type
-    }
-
-    func array(_ key: String) throws(ModelError) -> [JSON] {
-        guard let array = json[key]?.array else { throw wrong(key, "an array") }
-        return array
-    }
-
-    func bool(_ key: String, default absent: Bool) throws(ModelError) -> Bool {
-        guard let value = json[key], !value.isNull else { return absent }
-        guard let bool = value.bool else { throw wrong(key, "true or false") }
-        return bool
-    }
-
-    func behavior(default absent: SplitBehavior?) throws(ModelError) -> SplitBehavior {
-        if let absent, json["behavior"] == nil { return absent }
-        guard let name = json["behavior"]?.string else { throw wrong("behavior", "a string") }
-        guard let behavior = SplitBehavior(rawValue: name) else {
-            throw ModelError("\(self.name): behavior '\(name.escapedForDisplay)' is not supported")
-        }
-        return behavior
-    }
-
-    func wrong(_ key: String, _ expected: String) -> ModelError {
-        let type = json["type"]?.string.map { " '\($0.escapedForDisplay)'" } ?? ""
-        return ModelError("\(name)\(type): '\(key)' must be \(expected)")
     }
 }

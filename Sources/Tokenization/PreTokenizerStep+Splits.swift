@@ -45,7 +45,7 @@ extension PreTokenizerStep {
         case .fixedLength(let length): [PreTokenizerSplit("(?m:.{1,\(length)})")]
         case .byteLevel(_, usesExpression: true):
             [PreTokenizerSplit(PreTokenizerStep.gpt2Expression)]
-        case .byteLevel(_, usesExpression: false): []
+        case .byteLevel(_, usesExpression: false), .metaspace: []
         }
     }
 

@@ -20,6 +20,8 @@ public enum PreTokenizerStep: Sendable, Hashable {
     case unicodeScripts
     /// Pieces of so many characters.
     case fixedLength(Int)
+    /// Spaces become a character of their own, which may start each text.
+    case metaspace(MetaspaceOptions)
     /// From here on text is bytes. `usesExpression`: cut with `gpt2Expression` first.
     case byteLevel(addsPrefixSpace: Bool, usesExpression: Bool)
 

@@ -6,6 +6,8 @@ enum CuttingStep: Sendable {
     /// Bytes take their spellings; only where more steps follow, which then see those.
     case spell
     case prefixSpace
+    /// A space is spelled as a character of its own.
+    case metaspace(MetaspaceOptions)
 
     static func compiled(_ steps: [PreTokenizerStep]) throws(ModelError) -> [CuttingStep] {
         var result: [CuttingStep] = []
@@ -19,6 +21,7 @@ enum CuttingStep: Sendable {
                     }
                 result.append(.split(expression, split.behavior, isInverted: split.isInverted))
             }
+            if case .metaspace(let options) = step { result.append(.metaspace(options)) }
             if case .byteLevel = step, index < steps.count - 1 { result.append(.spell) }
         }
         return result
@@ -54,49 +57,72 @@ final class TextCutter {
         self.matchers = matchers
     }
 
+    /// What a piece of text has behind it.
+    private struct State {
+        /// Whether its bytes have taken their spellings.
+        var isSpelled = false
+        /// Whether nothing stands before it.
+        var isAtStart: Bool
+    }
+
     /// Hands the words of a text to `receive`, in order.
     func cut(
-        _ text: UnsafeBufferPointer<UInt8>, _ receive: WordReceiver
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, _ receive: WordReceiver
     ) throws(ModelError) {
-        try cut(text, from: 0, isSpelled: false, receive)
+        try cut(text, from: 0, State(isAtStart: isAtStart), receive)
     }
 
     private func cut(
-        _ text: UnsafeBufferPointer<UInt8>, from step: Int, isSpelled: Bool,
+        _ text: UnsafeBufferPointer<UInt8>, from step: Int, _ state: State,
         _ receive: WordReceiver
     ) throws(ModelError) {
         guard !text.isEmpty else { return }
-        guard step < steps.count else { return try receive(text, isSpelled) }
+        guard step < steps.count else { return try receive(text, state.isSpelled) }
         switch steps[step] {
         case .split(_, let behavior, let isInverted):
             guard let matcher = matchers[step] else { return }
             var spans = Spans(text, matcher)
             try split(&spans, behavior, isInverted) { range throws(ModelError) in
+                var state = state
+                state.isAtStart = state.isAtStart && range.lowerBound == 0
                 try cut(
-                    UnsafeBufferPointer(rebasing: text[range]), from: step + 1,
-                    isSpelled: isSpelled, receive)
+                    UnsafeBufferPointer(rebasing: text[range]), from: step + 1, state, receive)
             }
         case .prefixSpace:
             guard text[0] != UInt8(ascii: " ") else {
-                return try cut(text, from: step + 1, isSpelled: isSpelled, receive)
+                return try cut(text, from: step + 1, state, receive)
             }
-            try cut(
-                copy: [UInt8(ascii: " ")] + text, from: step + 1, isSpelled: isSpelled, receive)
+            try cut(copy: [UInt8(ascii: " ")] + text, from: step + 1, state, receive)
         case .spell:
             var spelling: [UInt8] = []
             spelling.reserveCapacity(text.count * 2)
             for byte in text { ByteAlphabet.appendSpelling(of: byte, to: &spelling) }
-            try cut(copy: spelling, from: step + 1, isSpelled: true, receive)
+            var state = state
+            state.isSpelled = true
+            try cut(copy: spelling, from: step + 1, state, receive)
+        case .metaspace(let options):
+            let replacement = Array(String(Character(options.replacement)).utf8)
+            var spaced = Array(text).replacing([UInt8(ascii: " ")], with: replacement)
+            let prepends =
+                options.prependScheme == .always
+                || options.prependScheme == .first && state.isAtStart
+            if prepends, !spaced.starts(with: replacement) { spaced = replacement + spaced }
+            guard options.splits else {
+                return try cut(copy: spaced, from: step + 1, state, receive)
+            }
+            for word in spaced.split(before: replacement) {
+                var state = state
+                state.isAtStart = state.isAtStart && word.startIndex == 0
+                try cut(copy: word, from: step + 1, state, receive)
+            }
         }
     }
 
     private func cut(
-        copy: [UInt8], from step: Int, isSpelled: Bool, _ receive: WordReceiver
+        copy: some Collection<UInt8>, from step: Int, _ state: State, _ receive: WordReceiver
     ) throws(ModelError) {
-        let result = copy.withUnsafeBufferPointer { text in
-            Result { () throws(ModelError) in
-                try cut(text, from: step, isSpelled: isSpelled, receive)
-            }
+        let result = Array(copy).withUnsafeBufferPointer { text in
+            Result { () throws(ModelError) in try cut(text, from: step, state, receive) }
         }
         try result.get()
     }
@@ -131,5 +157,19 @@ final class TextCutter {
             }
         }
         if let done = pending { try pass(done.range) }
+    }
+}
+
+extension [UInt8] {
+    /// The parts, each but the first starting with `separator`.
+    fileprivate func split(before separator: [UInt8]) -> [ArraySlice<UInt8>] {
+        var parts: [ArraySlice<UInt8>] = []
+        var start = 0
+        for place in indices.dropFirst() where self[place...].starts(with: separator) {
+            parts.append(self[start..<place])
+            start = place
+        }
+        parts.append(self[start...])
+        return parts
     }
 }

@@ -12,6 +12,9 @@ import TensorIR
 public struct Tokenizer: Sendable {
     public let definition: TokenizerDefinition
     private let model: any TokenizationModel
+    private let normalizers: [TextNormalizer.Step]
+    /// How tokens become bytes.
+    let decoder: TokenDecoder
     private let rawTokens: AddedTokenMatcher
     private let normalizedTokens: AddedTokenMatcher
     private let isSpecial: [Bool]
@@ -20,17 +23,15 @@ public struct Tokenizer: Sendable {
     /// - Throws: `ModelError` for an expression that cannot be compiled, or merges that name tokens
     ///   that are not in the vocabulary.
     public init(_ definition: TokenizerDefinition) throws(ModelError) {
-        self.definition = definition
-        switch definition.model {
-        case .byteLevelBPE: model = try ByteLevelBPE(definition)
-        }
+        let normalizers = try TextNormalizer.Step.compiled(definition.normalizers)
+        let normalizer = try TextNormalizer(normalizers)
         var rawTokens = AddedTokenMatcher()
         var normalizedTokens = AddedTokenMatcher()
         var isSpecial = definition.types.map { $0 == .control || $0 == .unknown }
         for token in definition.addedTokens {
             let content = Array(token.content.utf8)
             if token.isNormalized {
-                normalizedTokens.insert(token, as: definition.normalizers.applied(to: content))
+                normalizedTokens.insert(token, as: try normalizer.applied(to: content))
             } else {
                 rawTokens.insert(token, as: content)
             }
@@ -38,8 +39,23 @@ public struct Tokenizer: Sendable {
                 isSpecial[Int(token.id)] = token.isSpecial
             }
         }
+        model = try Tokenizer.model(definition)
+        decoder = TokenDecoder(definition)
+        self.definition = definition
+        self.normalizers = normalizers
         (self.rawTokens, self.normalizedTokens) = (rawTokens, normalizedTokens)
         self.isSpecial = isSpecial
+    }
+
+    private static func model(
+        _ definition: TokenizerDefinition
+    ) throws(ModelError) -> any TokenizationModel {
+        switch definition.model {
+        case .byteLevelBPE: try ByteLevelBPE(definition)
+        case .characterBPE: try CharacterBPE(definition)
+        case .unigram: try Unigram(definition)
+        case .wordPiece: try WordPiece(definition)
+        }
     }
 
     /// Reads a checkpoint's tokenizer and prepares it.
@@ -98,17 +114,22 @@ public struct Tokenizer: Sendable {
     ///
     /// With `skipSpecial` special tokens are left out.
     public func decode(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> String {
-        String(decoding: decodeBytes(ids, skipSpecial: skipSpecial), as: UTF8.self)
+        let bytes = decoder.decode(kept(ids, skipSpecial), repairing: true)
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// Turns token ids back into bytes, which need not be whole characters.
     ///
     /// Ids outside the vocabulary stand for nothing.
     public func decodeBytes(_ ids: some Sequence<Int32>, skipSpecial: Bool = false) -> [UInt8] {
-        let kept = Array(ids).filter { id in
+        decoder.decode(kept(ids, skipSpecial), repairing: false)
+    }
+
+    /// The ids that stand for text.
+    private func kept(_ ids: some Sequence<Int32>, _ skipSpecial: Bool) -> [Int32] {
+        ids.filter { id in
             isSpecial.indices.contains(Int(id)) && !(skipSpecial && isSpecial[Int(id)])
         }
-        return model.decode(kept)
     }
 
     private func ids(
@@ -119,13 +140,14 @@ public struct Tokenizer: Sendable {
                 "text of \(text.count) bytes; at most \(Tokenizer.maximumTextSize) at a time")
         }
         var ids = addSpecial ? definition.prefix : []
-        let session = try model.session()
+        let run = Run(session: try model.session(), normalizer: try TextNormalizer(normalizers))
         for piece in rawTokens.pieces(of: text, parseSpecial: parseSpecial) {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):
                 let part = UnsafeBufferPointer(rebasing: text[range])
-                try encodeRaw(part, parseSpecial, session, into: &ids)
+                let isAtStart = range.lowerBound == 0
+                try encodeRaw(part, isAtStart, parseSpecial, run, into: &ids)
             }
         }
         if addSpecial { ids += definition.suffix }
@@ -135,20 +157,25 @@ public struct Tokenizer: Sendable {
     /// Places in a word are counted in 32 bits.
     static let maximumTextSize = 1 << 31
 
+    /// What one call of `encode` keeps to itself.
+    private struct Run {
+        let session: any TokenizationSession
+        let normalizer: TextNormalizer
+    }
+
     /// Encodes what lies between non-normalized added tokens.
     private func encodeRaw(
-        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool,
-        _ session: any TokenizationSession,
+        _ text: UnsafeBufferPointer<UInt8>, _ isAtStart: Bool, _ parseSpecial: Bool, _ run: Run,
         into ids: inout [Int32]
     ) throws(ModelError) {
-        guard let normalized = definition.normalizers.changed(text) else {
-            return try encodeNormalized(text, parseSpecial, session, into: &ids)
+        guard let normalized = try run.normalizer.changed(text) else {
+            return try encodeNormalized(text, isAtStart, parseSpecial, run, into: &ids)
         }
         var appended = ids
         ids = []
         let result = normalized.withUnsafeBufferPointer { bytes in
             Result { () throws(ModelError) in
-                try encodeNormalized(bytes, parseSpecial, session, into: &appended)
+                try encodeNormalized(bytes, isAtStart, parseSpecial, run, into: &appended)
             }
         }
         ids = appended
@@ -156,16 +183,19 @@ public struct Tokenizer: Sendable {
     }
 
     private func encodeNormalized(
-        _ text: UnsafeBufferPointer<UInt8>, _ parseSpecial: Bool,
-        _ session: any TokenizationSession,
+        _ text: UnsafeBufferPointer<UInt8>, _ isAtStart: Bool, _ parseSpecial: Bool, _ run: Run,
         into ids: inout [Int32]
     ) throws(ModelError) {
-        guard !normalizedTokens.isEmpty else { return try session.encode(text, into: &ids) }
+        guard !normalizedTokens.isEmpty else {
+            return try run.session.encode(text, isAtStart: isAtStart, into: &ids)
+        }
         for piece in normalizedTokens.pieces(of: text, parseSpecial: parseSpecial) {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):
-                try session.encode(UnsafeBufferPointer(rebasing: text[range]), into: &ids)
+                let part = UnsafeBufferPointer(rebasing: text[range])
+                try run.session.encode(
+                    part, isAtStart: isAtStart && range.lowerBound == 0, into: &ids)
             }
         }
     }
@@ -177,36 +207,14 @@ public struct Tokenizer: Sendable {
 protocol TokenizationModel: Sendable {
     /// What one call of `encode` keeps to itself: scratch memory and a cache of words.
     func session() throws(ModelError) -> any TokenizationSession
-
-    /// - Precondition: every id is in the vocabulary.
-    func decode(_ ids: [Int32]) -> [UInt8]
 }
 
 /// One thread's state while it encodes.
 protocol TokenizationSession: AnyObject {
-    /// Appends the ids of a text, which is UTF-8.
+    /// Appends the ids of a text, which is UTF-8; `isAtStart` where nothing stands before it.
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
     ) throws(ModelError)
-}
-
-extension [Normalizer] {
-    /// The text after all normalizers, or nil where none changes it.
-    func changed(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
-        var result: [UInt8]?
-        for normalizer in self {
-            switch normalizer {
-            case .nfc:
-                let composed = result?.withUnsafeBufferPointer(CanonicalComposition.composed)
-                result = (result == nil ? CanonicalComposition.composed(text) : composed) ?? result
-            }
-        }
-        return result
-    }
-
-    func applied(to text: [UInt8]) -> [UInt8] {
-        text.withUnsafeBufferPointer(changed) ?? text
-    }
 }
 
 extension UTF8 {

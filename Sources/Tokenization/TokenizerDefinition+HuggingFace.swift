@@ -42,67 +42,121 @@ extension TokenizerDefinition {
         guard let model = tokenizer["model"] else {
             throw ModelError("tokenizer.json: 'model' is missing")
         }
-        // Files from before 2020 leave the type out; only BPE has merges.
-        let type = model["type"]?.string ?? (model["merges"] == nil ? "of unknown type" : "BPE")
-        guard type == "BPE" else {
-            throw ModelError(
-                "tokenizer model '\(type.escapedForDisplay)' is not supported yet; supported: "
-                    + "byte-level BPE")
-        }
+        let part = TokenizerPart(model, named: "tokenizer model")
         let steps = try PreTokenizerStep.steps(tokenizer["pre_tokenizer"])
         let isByteLevel = steps.contains { if case .byteLevel = $0 { true } else { false } }
-        guard isByteLevel else {
+        switch TokenizerDefinition.modelType(model) {
+        case "BPE":
+            self.init(isByteLevel ? .byteLevelBPE : .characterBPE, tokens: [])
+        case "Unigram": self.init(.unigram, tokens: [])
+        case "WordPiece": self.init(.wordPiece, tokens: [])
+        case let other:
             throw ModelError(
-                "tokenizer model 'BPE' without pre-tokenizer 'ByteLevel' (SentencePiece BPE) is not "
-                    + "supported yet; supported: byte-level BPE")
+                "tokenizer model '\(other.escapedForDisplay)' is not supported; supported: BPE, "
+                    + "Unigram, WordPiece")
         }
-        let part = TokenizerPart(model, named: "tokenizer model")
-        try TokenizerDefinition.refuseOptions(of: model)
-        self.init(
-            tokens: [], merges: try TokenizerDefinition.merges(model), preTokenizer: steps,
-            ignoresMerges: try part.bool("ignore_merges", default: false))
+        guard self.model == .byteLevelBPE || !isByteLevel else {
+            throw ModelError("pre-tokenizer 'ByteLevel' is supported with the model 'BPE' only")
+        }
+        preTokenizer = steps
         normalizers = try Normalizer.list(tokenizer["normalizer"])
-        try TokenizerDefinition.checkDecoder(tokenizer["decoder"])
-        try readVocabulary(model, added: tokenizer["added_tokens"]?.array ?? [])
-        if let name = model["unk_token"]?.string {
-            guard let id = id(of: name) else {
-                throw ModelError("'unk_token' '\(name.escapedForDisplay)' is not in the vocabulary")
-            }
-            unknownToken = id
-            fusesUnknown = try part.bool("fuse_unk", default: false)
+        decoder = try DecoderStep.steps(tokenizer["decoder"])
+        // A file that leaves the decoder out is decoded the only way that gives text.
+        if decoder.isEmpty, isByteLevel { decoder = [.byteLevel] }
+        let added = tokenizer["added_tokens"]?.array ?? []
+        switch self.model {
+        case .byteLevelBPE, .characterBPE: try readBPE(part, added)
+        case .unigram: try readUnigram(part, added)
+        case .wordPiece: try readWordPiece(part, added)
         }
         try readPostProcessor(tokenizer["post_processor"])
     }
 
-    /// Options of the model that change ids, and that byte-level vocabularies do not use.
-    private static func refuseOptions(of model: JSON) throws(ModelError) {
+    /// Files from before 2020 leave the type out; then the members tell.
+    private static func modelType(_ model: JSON) -> String {
+        if let type = model["type"]?.string { return type }
+        if model["merges"] != nil { return "BPE" }
+        if model["unk_id"] != nil { return "Unigram" }
+        return model["max_input_chars_per_word"] == nil ? "of unknown type" : "WordPiece"
+    }
+
+    private mutating func readBPE(_ part: TokenizerPart, _ added: [JSON]) throws(ModelError) {
         for key in ["continuing_subword_prefix", "end_of_word_suffix"] {
-            guard let value = model[key], !value.isNull, value.string != "" else { continue }
-            throw ModelError("tokenizer model 'BPE': '\(key)' is not supported in a byte-level BPE")
+            guard let value = part.json[key], !value.isNull, value.string != "" else { continue }
+            throw ModelError("tokenizer model 'BPE': '\(key)' is not supported")
         }
-        if model["byte_fallback"]?.bool == true {
+        if let dropout = part.json["dropout"]?.double, dropout != 0 {
+            throw ModelError("tokenizer model 'BPE': 'dropout' \(dropout) makes encoding random")
+        }
+        usesByteFallback = try part.bool("byte_fallback", default: false)
+        if usesByteFallback, model == .byteLevelBPE {
             throw ModelError(
                 "tokenizer model 'BPE': 'byte_fallback' is not supported in a byte-level BPE")
         }
-        if let dropout = model["dropout"]?.double, dropout != 0 {
-            throw ModelError("tokenizer model 'BPE': 'dropout' \(dropout) makes encoding random")
-        }
+        merges = try TokenizerDefinition.merges(part.json)
+        ignoresMerges = try part.bool("ignore_merges", default: false)
+        try readVocabulary(try TokenizerDefinition.vocabulary(part), added)
+        try readUnknownToken(part)
+        if unknownToken != nil { fusesUnknown = try part.bool("fuse_unk", default: false) }
     }
 
-    /// Only what undoes byte-level spelling. A file without a decoder is decoded the same way.
-    private static func checkDecoder(_ json: JSON?) throws(ModelError) {
-        guard let json, !json.isNull else { return }
-        let part = TokenizerPart(json, named: "decoder")
-        switch try part.type() {
-        // Joining the pieces, which the decoder of bytes has done already.
-        case "ByteLevel", "Fuse": return
-        case "Sequence":
-            for element in try part.array("decoders") { try checkDecoder(element) }
-        case let other:
-            throw ModelError(
-                "decoder '\(other.escapedForDisplay)' is not supported with a byte-level BPE; "
-                    + "supported: ByteLevel")
+    private mutating func readUnigram(_ part: TokenizerPart, _ added: [JSON]) throws(ModelError) {
+        var vocabulary: JSON.Members = [:]
+        for (id, entry) in try part.array("vocab").enumerated() {
+            guard let pair = entry.array, pair.count == 2, let token = pair[0].string,
+                let score = pair[1].double, !score.isNaN
+            else {
+                throw ModelError(
+                    "tokenizer model 'Unigram': token \(id) is no pair of text and score")
+            }
+            // Of two tokens of one text the later counts, as in the library.
+            vocabulary[token] = .integer(id)
+            scores.append(score)
         }
+        let count = scores.count
+        try readVocabulary(vocabulary, added)
+        for (id, entry) in try part.array("vocab").enumerated() {
+            tokens[id] = entry.array?.first?.string ?? tokens[id]
+            if types[id] == .unused { types[id] = .normal }
+        }
+        outsideModel = Set((count..<max(count, tokens.count)).map { Int32($0) })
+        scores += Array(repeating: 0, count: tokens.count - count)
+        usesByteFallback = try part.bool("byte_fallback", default: false)
+        fusesUnknown = true
+        guard let id = part.json["unk_id"], !id.isNull else { return }
+        guard let id = id.integer, (0..<count).contains(id) else {
+            throw part.wrong("unk_id", "an id of the vocabulary")
+        }
+        unknownToken = Int32(id)
+    }
+
+    private mutating func readWordPiece(
+        _ part: TokenizerPart, _ added: [JSON]
+    ) throws(ModelError) {
+        let vocabulary = try TokenizerDefinition.vocabulary(part)
+        try readVocabulary(vocabulary, added)
+        outsideModel = Set(
+            addedTokens.filter { vocabulary[$0.content] == nil }.map(\.id))
+        if part.json["continuing_subword_prefix"] != nil {
+            continuationPrefix = try part.string("continuing_subword_prefix")
+        }
+        maximumWordLength = try part.count("max_input_chars_per_word", default: 100)
+        try readUnknownToken(part)
+    }
+
+    private mutating func readUnknownToken(_ part: TokenizerPart) throws(ModelError) {
+        guard let name = part.json["unk_token"]?.string else { return }
+        guard let id = id(of: name) else {
+            throw ModelError("'unk_token' '\(name.escapedForDisplay)' is not in the vocabulary")
+        }
+        unknownToken = id
+    }
+
+    private static func vocabulary(_ part: TokenizerPart) throws(ModelError) -> JSON.Members {
+        guard let vocabulary = part.json["vocab"]?.object else {
+            throw part.wrong("vocab", "an object")
+        }
+        return vocabulary
     }
 
     /// Merges in either form: `"left right"` or `["left", "right"]`.
@@ -129,10 +183,10 @@ extension TokenizerDefinition {
     /// Ids are indices, and a file may not make the vocabulary larger than this.
     static let maximumVocabularySize = 1 << 24
 
-    private mutating func readVocabulary(_ model: JSON, added: [JSON]) throws(ModelError) {
-        guard let vocabulary = model["vocab"]?.object else {
-            throw ModelError("tokenizer model 'BPE': 'vocab' must be an object")
-        }
+    /// Reads the tokens of the model and the added ones, and gives each its id.
+    private mutating func readVocabulary(
+        _ vocabulary: JSON.Members, _ added: [JSON]
+    ) throws(ModelError) {
         // A file of a few bytes must not make millions of tokens by one large id.
         let limit = min(
             TokenizerDefinition.maximumVocabularySize,

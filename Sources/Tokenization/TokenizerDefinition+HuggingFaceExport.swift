@@ -22,16 +22,44 @@ extension TokenizerDefinition {
             "normalizer": Normalizer.json(normalizers),
             "pre_tokenizer": PreTokenizerStep.json(preTokenizer),
             "post_processor": postProcessor,
-            "decoder": PreTokenizerStep.byteLevel(addsPrefixSpace: true, usesExpression: true).json,
-            "model": [
-                "type": "BPE", "dropout": nil,
-                "unk_token": unknownToken.map { .string(tokens[Int($0)]) } ?? .null,
-                "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
-                "fuse_unk": .bool(fusesUnknown), "byte_fallback": false,
-                "ignore_merges": .bool(ignoresMerges), "vocab": .object(vocabulary),
-                "merges": .array(merges.map { [.string($0.left), .string($0.right)] }),
-            ],
+            "decoder": DecoderStep.json(decoder),
+            "model": modelDocument,
         ]
+    }
+
+    private var modelDocument: JSON {
+        let unknown = unknownToken.map { JSON.string(tokens[Int($0)]) } ?? .null
+        switch model {
+        case .byteLevelBPE, .characterBPE:
+            return [
+                "type": "BPE", "dropout": nil, "unk_token": unknown,
+                "continuing_subword_prefix": nil, "end_of_word_suffix": nil,
+                "fuse_unk": .bool(fusesUnknown), "byte_fallback": .bool(usesByteFallback),
+                "ignore_merges": .bool(ignoresMerges), "vocab": .object(vocabulary),
+                "merges": .array(mergesInFull.map { [.string($0.left), .string($0.right)] }),
+            ]
+        case .unigram:
+            // Ids are places in the list, so it has no holes.
+            let end = tokens.indices.last { !outsideModel.contains(Int32($0)) }.map { $0 + 1 } ?? 0
+            return [
+                "type": "Unigram", "unk_id": unknownToken.map { .integer(Int($0)) } ?? .null,
+                "vocab": .array(
+                    (0..<end).map { [.string(tokens[$0]), .number(scores[$0])] }),
+                "byte_fallback": .bool(usesByteFallback),
+            ]
+        case .wordPiece:
+            return [
+                "type": "WordPiece", "unk_token": unknown,
+                "continuing_subword_prefix": .string(continuationPrefix),
+                "max_input_chars_per_word": .integer(maximumWordLength),
+                "vocab": .object(vocabulary),
+            ]
+        }
+    }
+
+    /// The merges, listed where the file has scores in their place.
+    private var mergesInFull: [Merge] {
+        merges.isEmpty && !scores.isEmpty ? MergeTable.merges(scoresOf: self) : merges
     }
 
     /// Tokens that fill holes stay out: the library leaves holes as they are. Added tokens stay out
@@ -39,7 +67,9 @@ extension TokenizerDefinition {
     private var vocabulary: JSON.Members {
         var vocabulary = JSON.Members(minimumCapacity: tokens.count)
         for (id, token) in tokens.enumerated()
-        where types[id] != .unused || token != TokenizerDefinition.filler(id) {
+        where (types[id] != .unused || token != TokenizerDefinition.filler(id))
+            && !outsideModel.contains(Int32(id))
+        {
             vocabulary[token] = .integer(id)
         }
         return vocabulary

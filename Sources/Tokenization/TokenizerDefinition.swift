@@ -11,6 +11,12 @@ public struct TokenizerDefinition: Sendable, Hashable {
     public var types: [TokenType]
     /// Which two neighbours become one token, most urgent first.
     public var merges: [Merge]
+    /// Added tokens that a Unigram or a WordPiece does not know itself, so that they are only found
+    /// as added tokens.
+    public var outsideModel: Set<Int32>
+    /// By id, as many as `tokens`, or none. Of a Unigram the logarithms of probabilities; of a BPE
+    /// without `merges` how urgent it is to merge two neighbours to the token.
+    public var scores: [Double]
     /// Tokens that are found in the text before it is cut into words, by ascending id.
     public var addedTokens: [AddedToken]
     /// What is done to the text between non-normalized added tokens, in order.
@@ -19,10 +25,18 @@ public struct TokenizerDefinition: Sendable, Hashable {
     public var preTokenizer: [PreTokenizerStep]
     /// Whether a word that is a token is that token, even where the merges would not lead there.
     public var ignoresMerges: Bool
-    /// What stands for a byte that is no token; without one such a byte is dropped.
+    /// What stands for text that is no token; without one a BPE drops such text.
     public var unknownToken: Int32?
-    /// Whether unknown bytes in a row give one `unknownToken`.
+    /// Whether unknown characters in a row give one `unknownToken`.
     public var fusesUnknown: Bool
+    /// Whether characters that are no tokens become tokens such as `<0x0A>`, one for each byte.
+    public var usesByteFallback: Bool
+    /// How a WordPiece spells tokens that do not start a word.
+    public var continuationPrefix: String
+    /// Longer words are unknown to a WordPiece, in characters.
+    public var maximumWordLength: Int
+    /// How tokens become text, in order.
+    public var decoder: [DecoderStep]
     /// What encoding puts before a text when special tokens are asked for.
     public var prefix: [Int32]
     /// What encoding puts after a text when special tokens are asked for.
@@ -37,16 +51,31 @@ public struct TokenizerDefinition: Sendable, Hashable {
         tokens: [String], merges: [Merge], preTokenizer: [PreTokenizerStep],
         ignoresMerges: Bool = false
     ) {
-        model = .byteLevelBPE
-        self.tokens = tokens
-        types = Array(repeating: .normal, count: tokens.count)
+        self.init(.byteLevelBPE, tokens: tokens)
         self.merges = merges
-        addedTokens = []
-        normalizers = []
         self.preTokenizer = preTokenizer
         self.ignoresMerges = ignoresMerges
+        decoder = [.byteLevel]
+    }
+
+    /// A tokenizer that knows its tokens and nothing else; the rest is set afterwards.
+    public init(_ model: TokenizerModelKind, tokens: [String]) {
+        self.model = model
+        self.tokens = tokens
+        types = Array(repeating: .normal, count: tokens.count)
+        outsideModel = []
+        merges = []
+        scores = []
+        addedTokens = []
+        normalizers = []
+        preTokenizer = []
+        ignoresMerges = false
         unknownToken = nil
         fusesUnknown = false
+        usesByteFallback = false
+        continuationPrefix = "##"
+        maximumWordLength = 100
+        decoder = []
         prefix = []
         suffix = []
         specialTokens = [:]
@@ -64,6 +93,12 @@ public struct TokenizerDefinition: Sendable, Hashable {
 public enum TokenizerModelKind: String, Sendable, Hashable {
     /// Byte pair encoding over bytes (Sennrich et al. 2016; Radford et al. 2019).
     case byteLevelBPE
+    /// Byte pair encoding over characters, as SentencePiece has it (Kudo and Richardson 2018).
+    case characterBPE
+    /// The most probable tokens of a unigram language model (Kudo 2018).
+    case unigram
+    /// The longest token that a word starts with, then the longest of the rest (Wu et al. 2016).
+    case wordPiece
 }
 
 /// What a token is. Raw values are GGUF's `tokenizer.ggml.token_type`.
@@ -149,10 +184,4 @@ public struct ChatTemplate: Sendable, Hashable {
     public init(name: String = ChatTemplate.defaultName, text: String) {
         (self.name, self.text) = (name, text)
     }
-}
-
-/// A change of the text before it is cut into words.
-public enum Normalizer: Sendable, Hashable {
-    /// Canonical decomposition, then canonical composition (Unicode Standard Annex 15).
-    case nfc
 }

@@ -10,21 +10,28 @@ import Testing
     /// Each part asks for something else that is not there yet, and must be named in the refusal.
     @Test(
         arguments: [
-            ("normalizer", ["type": "NFKC"], "NFKC"),
+            ("normalizer", ["type": "Uppercase"], "Uppercase"),
             (
-                "normalizer", ["type": "Sequence", "normalizers": [["type": "Lowercase"]]],
-                "Lowercase"
+                "normalizer", ["type": "Sequence", "normalizers": [["type": "ByteLevel"]]],
+                "ByteLevel"
             ),
-            ("pre_tokenizer", ["type": "Metaspace"], "Metaspace"),
+            ("normalizer", ["type": "Precompiled", "precompiled_charsmap": "AAA"], "base64"),
+            ("pre_tokenizer", ["type": "Magic"], "Magic"),
+            (
+                "pre_tokenizer", ["type": "Metaspace", "prepend_scheme": "sometimes"],
+                "prepend_scheme"
+            ),
             ("post_processor", ["type": "Magic"], "Magic"),
-            ("decoder", ["type": "WordPiece"], "WordPiece"),
-            ("model", ["type": "Unigram", "vocab": []], "Unigram"),
+            ("decoder", ["type": "CTC"], "CTC"),
+            (
+                "decoder", ["type": "Replace", "pattern": ["Regex": "a"], "content": ""], "Regex"
+            ),
+            ("model", ["type": "WordLevel", "vocab": [:]], "WordLevel"),
             (
                 "model", ["type": "BPE", "vocab": [:], "merges": [], "byte_fallback": true],
                 "byte_fallback"
             ),
             ("model", ["type": "BPE", "vocab": [:], "merges": [], "dropout": 0.5], "dropout"),
-            ("pre_tokenizer", nil, "SentencePiece"),
         ] as [(String, JSON, String)])
     func refusesByName(part: String, value: JSON, named: String) throws {
         var document = try smallDocument()
