@@ -13,11 +13,22 @@ def _keep(level, text, _):
     _messages.append(text.decode(errors="replace"))
 
 
+def perplexity(logits, ids):
+    """Of `ids` (sequences, tokens) by the logits (sequences, tokens, vocabulary) after each token."""
+    scores = logits[:, :-1].astype(np.float64)
+    scores -= scores.max(axis=-1, keepdims=True)
+    losses = np.log(np.exp(scores).sum(axis=-1))
+    losses -= np.take_along_axis(scores, ids[:, 1:, None], axis=-1)[..., 0]
+    return math.exp(losses.mean())
+
+
 class Llama:
     """A model as llama.cpp sees it. Use in a `with` statement."""
 
-    def __init__(self, path, context=512, threads=2):
+    def __init__(self, path, context=512, threads=2, exact_cache=False):
+        """`exact_cache` keeps keys and values in F32 instead of F16."""
         self.context_size, self.threads, self.path = context, threads, str(path)
+        self.exact_cache = exact_cache
 
     def __enter__(self):
         _messages.clear()
@@ -31,6 +42,9 @@ class Llama:
         parameters = api.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self.context_size
         parameters.n_threads = parameters.n_threads_batch = self.threads
+        if self.exact_cache:
+            parameters.type_k = parameters.type_v = api.GGML_TYPE_F32
+            parameters.flash_attn_type = api.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.context = api.llama_init_from_model(self.model, parameters)
         assert self.context, "".join(_messages[-8:])
         self.batch = api.llama_batch_init(self.context_size, 0, 1)

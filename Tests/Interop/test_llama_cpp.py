@@ -73,19 +73,3 @@ def test_tokenization_of_wikipedia_is_llama_cpps(tmp_path, tiny_f16):
     result = run("detent", "tokenize", tiny_f16, "--file", file, "--json")
     with Llama(tiny_f16) as llama:
         assert json.loads(result.stdout)["ids"] == llama.tokenize(file.read_text(encoding="utf-8"))
-
-
-@needs_shared
-@pytest.mark.parametrize("name", ["llama", "llama3-rope"])
-def test_logits_agree(tmp_path, name):
-    """Other shapes, rope scaling and head counts: the reference's ids through llama.cpp, our F32 GGUF."""
-    import numpy as np
-    from safetensors.numpy import load_file
-    run("convert", SHARED / "arch" / name, tmp_path / "f32.gguf", "--type", "f32")
-    reference = load_file(SHARED / "arch" / name / "reference.safetensors")
-    ids, wanted = reference["input_ids"], reference["logits"]
-    with Llama(tmp_path / "f32.gguf", context=ids.shape[1]) as llama:
-        for sequence, logits in zip(ids, wanted):
-            mine = llama.logits([int(i) for i in sequence], range(ids.shape[1]))
-            # llama.cpp's KV cache in F16 costs about 1e-3 of the spread.
-            assert np.abs(mine - logits).max() <= 0.02 * logits.std()
