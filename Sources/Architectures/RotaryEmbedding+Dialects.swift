@@ -81,7 +81,9 @@ extension Configuration {
         }
         let originalKey = "original_max_position_embeddings"
         let (inner, outer) = (try parameters.count(originalKey), try count(originalKey))
-        let original = inner ?? outer
+        // What stands outside wins, as transformers has it; most models state one of them or neither.
+        let originalContext = outer ?? inner ?? description.contextLength
+        let ratio = Double(description.contextLength) / Double(originalContext)
         // The first checkpoints with scaling called the key `type`.
         let (type, oldType) = (try parameters.string("rope_type"), try parameters.string("type"))
         switch type ?? oldType ?? "default" {
@@ -92,8 +94,7 @@ extension Configuration {
                 factor: try required("factor"), originalContext: description.contextLength)
         case "yarn":
             var yarn = RotaryEmbedding.YaRN(
-                factor: try required("factor"),
-                originalContext: original ?? description.contextLength)
+                factor: try positive("factor") ?? ratio, originalContext: originalContext)
             yarn.fastTurns = try positive("beta_fast") ?? 32
             yarn.slowTurns = try positive("beta_slow") ?? 1
             yarn.isTruncated = try parameters.bool("truncate") ?? true
@@ -108,9 +109,6 @@ extension Configuration {
             }
             return .yarn(yarn)
         case "llama3":
-            guard let original else {
-                throw ModelError("config.json: '\(key).\(originalKey)' is missing")
-            }
             let low = try required("low_freq_factor")
             let high = try required("high_freq_factor")
             guard high > low else {
@@ -120,13 +118,10 @@ extension Configuration {
             }
             return .llama3(
                 factor: try required("factor"), lowFrequency: low, highFrequency: high,
-                originalContext: original)
+                originalContext: originalContext)
         case "longrope", "su":
-            let originalContext = original ?? description.contextLength
-            let stated = try positive("factor")
+            let factor = try positive("factor") ?? ratio
             let attentionFactor = try positive("attention_factor").map { Float($0) }
-            let factor =
-                original.map { Double(description.contextLength) / Double($0) } ?? stated ?? 1
             return .longRoPE(
                 RotaryEmbedding.LongRoPE(
                     short: try factors(parameters, key, "short_factor"),

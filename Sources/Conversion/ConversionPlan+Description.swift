@@ -73,7 +73,18 @@ extension ConversionPlan {
         let exported = try tokenizer.gguf(vocabularySize: model.description.vocabularySize)
         metadata.merge(exported.metadata) { $1 }
         metadata["general.quantization_version"] = .uint32(2)
+        if promisesAbsentTokens(metadata) { metadata["general.name"] = nil }
         return Description(metadata: metadata, notes: architecture.notes + exported.notes)
+    }
+
+    /// Whether llama.cpp would take the name for a promise of Phi-3's special tokens, and refuse a file
+    /// without them.
+    private static func promisesAbsentTokens(_ metadata: Metadata) -> Bool {
+        let name = metadata["general.name"]?.string?.lowercased() ?? ""
+        guard name.contains("phi3") || name.contains("phi-3"),
+            case .array(.string(let tokens))? = metadata["tokenizer.ggml.tokens"]
+        else { return false }
+        return !Set(tokens).isSuperset(of: ["</s>", "<unk>", "<s>", "<|endoftext|>"])
     }
 
     private static func huggingFaceDescription(

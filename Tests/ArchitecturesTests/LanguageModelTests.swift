@@ -77,6 +77,24 @@ private struct Parts {
     #expect { try LanguageModel(parts.checkpoint) } throws: { "\($0)".contains("1 layers") }
 }
 
+/// The stated factor decides, else how much longer the context became.
+@Test(arguments: [(JSON?.none, 1.6), (2, 1.2)]) func longRoPEsAttentionFollowsItsFactor(
+    stated: JSON?, square: Double
+) throws {
+    var parts = Parts()
+    parts.configuration["max_position_embeddings"] = 256
+    let factors = JSON.array([1, 1])
+    var rule: JSON.Members = [
+        "rope_type": "longrope", "short_factor": factors, "long_factor": factors,
+        "original_max_position_embeddings": 32,
+    ]
+    if let stated { rule["factor"] = stated }
+    parts.configuration["rope_scaling"] = .object(rule)
+    let description = try LanguageModel(parts.checkpoint).description
+    // 1 + ln 8 / ln 32 and 1 + ln 2 / ln 32.
+    #expect(abs((description.rotary?.attentionFactor ?? 0) - square.squareRoot()) < 1e-6)
+}
+
 @Test func bothDialectsOfRotaryParametersReadAlike() throws {
     var (four, five) = (Parts(), Parts())
     let rule: JSON.Members = ["rope_type": "linear", "factor": 2]

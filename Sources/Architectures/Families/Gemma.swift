@@ -130,7 +130,11 @@ extension Family {
             let scalar = 1 / (Double(scale) * Double(scale))
             let whole = scalar.rounded()
             let isWhole = 1 / Float(whole).squareRoot() == scale
-            return [("query_pre_attn_scalar", .number(isWhole ? whole : scalar))]
+            guard isWhole, let count = Int(exactly: whole) else {
+                return [("query_pre_attn_scalar", .number(scalar))]
+            }
+            // transformers takes no `24.0` here.
+            return [("query_pre_attn_scalar", .integer(count))]
         },
     ]
 }
