@@ -138,6 +138,8 @@ extension DecoderDescription {
         /// x + attention(norm(x)) + feedForward(norm(x)) (Wang and Komatsuzaki 2021). Without a
         /// `feedForwardNorm` both halves read the same normed x.
         case parallel
+        /// n + attention(n) for n = norm(x), then the same with the feed-forward.
+        case normedStream
         /// norm(x + attention(x)), then norm(x + feedForward(x)) (Vaswani et al. 2017).
         case normAfterSum
     }

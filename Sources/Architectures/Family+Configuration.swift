@@ -57,6 +57,8 @@ extension JSON.Members {
 extension DecoderDescription {
     static let maximumLayerCount = 10_000
     static let maximumExpertCount = 65_536
+    /// Experts of all layers together.
+    static let maximumExpertTotal = 1 << 18
 
     /// The same model with gains and pairing as Hugging Face's files of the family hold them.
     func inHuggingFace(of family: Family) -> DecoderDescription {
@@ -117,6 +119,11 @@ extension DecoderDescription {
                 throw ModelError(
                     "\(experts.count) experts; at most "
                         + "\(DecoderDescription.maximumExpertCount) are supported")
+            }
+            guard layerCount * experts.count <= DecoderDescription.maximumExpertTotal else {
+                throw ModelError(
+                    "\(layerCount) layers of \(experts.count) experts; at most "
+                        + "\(DecoderDescription.maximumExpertTotal) experts are supported")
             }
             guard (1...experts.count).contains(experts.usedCount) else {
                 throw ModelError(

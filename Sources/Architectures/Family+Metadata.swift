@@ -50,6 +50,7 @@ extension Family {
         try readOptions(keys, into: &description)
         try readExperts(keys, present, into: &description)
         try completeMetadata(keys, &description)
+        try description.check()
         return description
     }
 

@@ -63,8 +63,10 @@ public struct LanguageModel: Sendable {
             for (role, part) in try entry.layout.unpack(tensor, entry.instance, in: description) {
                 if case .row = entry.layout.content, let index = entry.instance.index {
                     rows[role, default: [:]][index] = part
-                } else {
-                    tensors[role] = part
+                } else if let other = tensors.updateValue(part, forKey: role) {
+                    throw ModelError(
+                        "tensors '\(other.descriptor.name.escapedForDisplay)' and "
+                            + "'\(part.descriptor.name.escapedForDisplay)' are the same one")
                 }
             }
         }

@@ -30,6 +30,11 @@ struct LayerPass {
             let second = isShared ? input : normed(.feedForwardNorm, into: scratch.secondNormed)
             try addAttention(of: input)
             try addFeedForward(of: second)
+        case .normedStream:
+            layer.norms[.attentionNorm]?.apply(to: hidden, into: hidden, workers)
+            try addAttention(of: hidden)
+            layer.norms[.feedForwardNorm]?.apply(to: hidden, into: hidden, workers)
+            try addFeedForward(of: hidden)
         case .normAfterSum:
             try addAttention(of: hidden)
             layer.norms[.attentionNorm]?.apply(to: hidden, into: hidden, workers)

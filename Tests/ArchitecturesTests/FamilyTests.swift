@@ -121,7 +121,8 @@ private let variations = [
     Variation("gpt_neox", ["rotary_pct": 0.5]),
     Variation("gpt_neox", ["rotary_pct": 0.5, "use_parallel_residual": false]),
     Variation("gpt_neox", ["rotary_pct": 0.5, "attention_bias": false]),
-    Variation("bloom"), Variation("mpt", ["attn_config": ["clip_qkv": 6]]),
+    Variation("bloom"), Variation("bloom", ["apply_residual_connection_post_layernorm": true]),
+    Variation("mpt", ["attn_config": ["clip_qkv": 6]]),
     Variation("falcon"), Variation("falcon", ["multi_query": false, "bias": true]),
     Variation("falcon", ["new_decoder_architecture": true, "num_kv_heads": 2]),
     Variation("falcon", ["alibi": true, "parallel_attn": false, "multi_query": false]),
@@ -192,9 +193,75 @@ private let variations = [
     }
 }
 
+/// Values that no configuration should have, of every kind and size.
+private let strangeValues: [JSON] = [
+    0, -1, 1, 3, .integer(.max), .integer(.min), .integer(1 << 30), 1e300, -1e300, 0.5, true, "",
+    "x", nil, [], [[]], [1], [nil], ["full_attention"], [:], ["factor": 0],
+    ["rope_type": "yarn", "factor": 1e300], ["rope_type": "llama3"], ["type": "dynamic"],
+    ["full_attention": 3],
+]
+
+@Test(arguments: variations) private func aStrangeConfigurationIsAnErrorAndNeverACrash(
+    variation: Variation
+) throws {
+    let family = try #require(Family.all.first { $0.modelType == variation.modelType })
+    let checkpoint = try variation.checkpoint()
+    let keys = try family.configuration(
+        family.describe(Configuration(json: variation.configuration))
+    ).keys
+    var generator = SeededGenerator(seed: 11)
+    for key in keys where key != "model_type" {
+        for value in strangeValues.shuffled(using: &generator).prefix(3) {
+            guard case .object(var members) = variation.configuration else { continue }
+            members[key] = value
+            let strange = Checkpoint(
+                path: "test", dialect: .huggingFace,
+                documents: ["config.json": JSON.object(members).bytes()],
+                tensors: checkpoint.tensors)
+            do {
+                let model = try LanguageModel(strange)
+                if family.ggufArchitecture != nil { _ = try model.exportedTensors(to: .gguf) }
+                _ = model.description.rotary?.frequencies(positionCount: 64)
+            } catch let error as ModelError {
+                #expect(!error.description.isEmpty)
+            }
+        }
+    }
+}
+
+@Test(arguments: variations) private func strangeKeysOfAGGUFAreAnErrorAndNeverACrash(
+    variation: Variation
+) throws {
+    let model = try LanguageModel(variation.checkpoint())
+    guard let architecture = model.family.ggufArchitecture else { return }
+    var metadata = try model.architectureMetadata().metadata
+    metadata["general.architecture"] = .string(architecture)
+    let tensors = try model.exportedTensors(to: .gguf).map(\.source)
+    let values: [MetadataValue] = [
+        .uint32(0), .uint32(1), .uint32(.max), .int64(-1), .uint64(.max), .float32(.nan),
+        .float32(0), .float32(.greatestFiniteMagnitude), .string("yarn"), .string(""),
+        .bool(true), .array(.bool([])), .array(.uint32([1])),
+    ]
+    var generator = SeededGenerator(seed: 13)
+    for key in metadata.keys where key != "general.architecture" {
+        for value in values.shuffled(using: &generator).prefix(2) {
+            var strange = metadata
+            strange[key] = value
+            do {
+                _ = try LanguageModel(
+                    Checkpoint(path: "test", dialect: .gguf, metadata: strange, tensors: tensors))
+            } catch let error as ModelError {
+                #expect(!error.description.isEmpty)
+            } catch let error as FormatError {
+                #expect(!error.description.isEmpty)
+            }
+        }
+    }
+}
+
 @Test(
     arguments: [
-        ("bloom", ["apply_residual_connection_post_layernorm": true], "apply_residual"),
+        ("bloom", ["apply_residual_connection_post_layernorm": 1], "apply_residual"),
         ("gptj", ["rotary_dim": nil], "rotary_dim"),
         ("mpt", ["attn_config": ["alibi_bias_max": 4]], "attn_config.alibi_bias_max"),
         ("gemma3_text", ["use_bidirectional_attention": true], "use_bidirectional_attention"),

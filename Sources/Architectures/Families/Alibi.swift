@@ -23,7 +23,18 @@ extension Family {
             .count("vocab_size", to: \.vocabularySize),
             .count("seq_length", to: \.contextLength) { _ in 2048 },
             .headsAlike, .epsilon("layer_norm_epsilon", otherwise: 1e-5), .tied(otherwise: true),
-            .only("apply_residual_connection_post_layernorm", false),
+            .custom { configuration, description throws(ModelError) in
+                let key = "apply_residual_connection_post_layernorm"
+                let isNormed = try configuration.bool(key) ?? false
+                description.arrangement = isNormed ? .normedStream : .sequential
+            } write: { description in
+                [
+                    (
+                        "apply_residual_connection_post_layernorm",
+                        .bool(description.arrangement == .normedStream)
+                    )
+                ]
+            },
         ],
         huggingFaceTensors: [
             TensorLayout("lm_head", .output),
