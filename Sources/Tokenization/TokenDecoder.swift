@@ -11,7 +11,8 @@ struct TokenDecoder: Sendable {
     /// Where each token starts in them, and where the last one ends.
     private let offsets: [Int]
 
-    init(_ definition: TokenizerDefinition) {
+    /// Prepares to decode; `spellings` are those of tokens that are not spelled as in `tokens`.
+    init(_ definition: TokenizerDefinition, spellings: [Int32: [UInt8]]) {
         var steps = definition.decoder[...]
         var isFused = false
         var local: [DecoderStep] = []
@@ -30,8 +31,8 @@ struct TokenDecoder: Sendable {
         var bytes: [UInt8] = []
         var offsets = [0]
         offsets.reserveCapacity(definition.tokens.count + 1)
-        for token in definition.tokens {
-            var token = Array(token.utf8)
+        for (id, token) in definition.tokens.enumerated() {
+            var token = spellings[Int32(id)] ?? Array(token.utf8)
             for step in local { token = step.applied(toToken: token) }
             bytes += token
             offsets.append(bytes.count)

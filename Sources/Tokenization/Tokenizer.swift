@@ -27,11 +27,15 @@ public struct Tokenizer: Sendable {
         let normalizer = try TextNormalizer(normalizers)
         var rawTokens = AddedTokenMatcher()
         var normalizedTokens = AddedTokenMatcher()
+        var spellings: [Int32: [UInt8]] = [:]
         var isSpecial = definition.types.map { $0 == .control || $0 == .unknown }
         for token in definition.addedTokens {
             let content = Array(token.content.utf8)
             if token.isNormalized {
-                normalizedTokens.insert(token, as: try normalizer.applied(to: content))
+                let normalized = try normalizer.applied(to: content)
+                normalizedTokens.insert(token, as: normalized)
+                // The library names such a token by what it looks for, also when it decodes.
+                if normalized != content { spellings[token.id] = normalized }
             } else {
                 rawTokens.insert(token, as: content)
             }
@@ -40,7 +44,7 @@ public struct Tokenizer: Sendable {
             }
         }
         model = try Tokenizer.model(definition)
-        decoder = TokenDecoder(definition)
+        decoder = TokenDecoder(definition, spellings: spellings)
         self.definition = definition
         self.normalizers = normalizers
         (self.rawTokens, self.normalizedTokens) = (rawTokens, normalizedTokens)

@@ -96,7 +96,8 @@ import Testing
         let cutter = try TextCutter(CuttingStep.compiled(steps))
         var pieces: [String] = []
         try Array(text.utf8).withUnsafeBufferPointer { bytes in
-            try cutter.cut(bytes) { word, _ in pieces.append(String(decoding: word, as: UTF8.self))
+            try cutter.cut(bytes, isAtStart: true) { word, _ in
+                pieces.append(String(decoding: word, as: UTF8.self))
             }
         }
         return pieces
