@@ -73,8 +73,10 @@ final class GenerationScreen: Sendable {
                 summary.duration = .now - state.start
                 lines = summary.speedLines + ["interrupted"]
             }
+            // A terminal shows the key as `^C`, and the cursor behind it.
+            let isMidLine = state.endsLine && StandardStream.error.isTerminal
             // Nobody may be reading, and the process ends all the same.
-            _ = Result { try end(&state, lines) }
+            _ = Result { try end(&state, (isMidLine ? [""] : []) + lines) }
         }
     }
 }

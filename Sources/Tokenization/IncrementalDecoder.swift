@@ -5,12 +5,19 @@
 ///     print(decoder.finish())
 ///
 /// A character may be spread over several tokens; it comes out with the last of them. All that came
-/// out, put together, is `Tokenizer.decode` of all that went in, to the byte.
+/// out, put together, is `Tokenizer.decode` of all that went in, to the byte; except that of bytes that
+/// never become characters, `decode` may give up whole runs where this keeps those that did.
 public struct IncrementalDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool
+    /// The last tokens that stand for text: what the next one looks like may depend on them.
+    private var context: [Int32] = []
     /// The start of a character whose end has not come yet.
     private var held: [UInt8] = []
+
+    /// Decoders look at a token and whether one stands before it. More than one, because white space
+    /// that is stripped at the start must not be all that there is.
+    private static let contextLength = 4
 
     init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
         (self.tokenizer, self.skipSpecial) = (tokenizer, skipSpecial)
@@ -18,10 +25,20 @@ public struct IncrementalDecoder: Sendable {
 
     /// Takes the next token and returns the text that is complete with it, often none.
     public mutating func append(_ id: Int32) -> String {
-        held += tokenizer.decodeBytes(CollectionOfOne(id), skipSpecial: skipSpecial)
+        held += bytes(of: id)
         let end = held.count - UTF8.unfinishedByteCount(atEndOf: held)
         defer { held.removeFirst(end) }
         return String(decoding: held[..<end], as: UTF8.self)
+    }
+
+    /// What a token adds to those before it.
+    private mutating func bytes(of id: Int32) -> [UInt8] {
+        guard tokenizer.isText(id, skipSpecial: skipSpecial) else { return [] }
+        let before = tokenizer.decodeBytes(context).count
+        context.append(id)
+        let all = tokenizer.decodeBytes(context)
+        context = context.suffix(IncrementalDecoder.contextLength)
+        return Array(all.dropFirst(before))
     }
 
     /// Returns what is left when no more tokens come: U+FFFD where a character never ended.

@@ -131,9 +131,13 @@ public struct Tokenizer: Sendable {
 
     /// The ids that stand for text.
     private func kept(_ ids: some Sequence<Int32>, _ skipSpecial: Bool) -> [Int32] {
-        ids.filter { id in
-            isSpecial.indices.contains(Int(id)) && !(skipSpecial && isSpecial[Int(id)])
-        }
+        ids.filter { isText($0, skipSpecial: skipSpecial) }
+    }
+
+    /// Whether an id stands for text: not one outside of the vocabulary, nor a special token where those
+    /// are left out.
+    func isText(_ id: Int32, skipSpecial: Bool) -> Bool {
+        isSpecial.indices.contains(Int(id)) && !(skipSpecial && isSpecial[Int(id)])
     }
 
     private func ids(

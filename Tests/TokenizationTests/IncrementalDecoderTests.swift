@@ -1,3 +1,4 @@
+import ByteIO
 import TensorIR
 import TestSupport
 import Testing
@@ -47,5 +48,28 @@ import Testing
         var pieces = ids.map { decoder.append($0) }
         pieces.append(decoder.finish())
         #expect(Array(pieces.joined().utf8) == Array(tokenizer.decode(ids).utf8), "\(bytes)")
+    }
+
+    /// Where the first token is decoded in another way than the rest.
+    @Test(
+        .enabled(if: Repository.hasShared, "needs the material beside the checkout"),
+        arguments: [
+            "tokenizers/spm-bpe-byte-fallback", "tokenizers/unigram-nfkc",
+            "tokenizers/wordpiece-bert-uncased", "tokenizers/bpe-gpt2-prefix-space",
+        ])
+    func spacesAreWhereTheWholeHasThem(path: String) throws {
+        let file = "\(Repository.shared(path))/tokenizer.json"
+        let tokenizer = try Tokenizer(
+            TokenizerDefinition(
+                tokenizer: JSON(parsing: MappedFile.contents(ofFile: file), subject: file)))
+        for text in ["Hello, how are you?", "  two  spaces", "Grüße 世界 🦙🦙 don't", " a", "a b\nc"] {
+            let ids = try tokenizer.encode(text)
+            for skipSpecial in [true, false] {
+                var decoder = tokenizer.incrementalDecoder(skipSpecial: skipSpecial)
+                var whole = ids.map { decoder.append($0) }.joined()
+                whole += decoder.finish()
+                #expect(whole == tokenizer.decode(ids, skipSpecial: skipSpecial))
+            }
+        }
     }
 }
