@@ -61,32 +61,25 @@ extension LinearMatrix {
     ) throws {
         try LinearMatrix.forEachTile(tokens: x.rows, rows: rows, workers: workers) { tokens, tile in
             let input = x.pointer(toRow: tokens.lowerBound)
-            let count = tokens.count * tile.count
-            func product(
-                _ matrix: LinearMatrix, _ weights: UnsafeMutableBufferPointer<Float>,
-                into target: UnsafeMutablePointer<Float>
-            ) throws {
-                try matrix.decode(tile, into: weights)
-                matrix.product(
-                    input, weights, into: target, stride: tile.count, tokens: tokens.count,
-                    tile: tile)
-            }
+            let output = result.pointer(toRow: tokens.lowerBound, column: tile.lowerBound)
             try withScratch(tile.count * columns) { weights in
-                try withScratch(count * (factor == nil ? 1 : 2)) { products in
-                    guard let first = products.baseAddress else { return }
-                    try product(self, weights, into: first)
-                    activation.apply(to: UnsafeMutableBufferPointer(start: first, count: count))
-                    if let factor { try product(factor, weights, into: first + count) }
-                    for (index, token) in tokens.enumerated() {
-                        let target = result.pointer(toRow: token, column: tile.lowerBound)
-                        let row = first + index * tile.count
-                        guard factor != nil else {
-                            target.update(from: row, count: tile.count)
-                            continue
-                        }
-                        for column in 0..<tile.count {
-                            target[column] = row[column] * row[count + column]
-                        }
+                try decode(tile, into: weights)
+                product(
+                    input, weights, into: output, stride: rows, tokens: tokens.count, tile: tile)
+                try withScratch(factor == nil ? 0 : tokens.count * tile.count) { factors in
+                    if let factor, let first = factors.baseAddress {
+                        try factor.decode(tile, into: weights)
+                        factor.product(
+                            input, weights, into: first, stride: tile.count, tokens: tokens.count,
+                            tile: tile)
+                    }
+                    for token in 0..<tokens.count {
+                        let row = UnsafeMutableBufferPointer(
+                            start: output + token * rows, count: tile.count)
+                        activation.apply(to: row)
+                        guard factor != nil else { continue }
+                        let others = factors[token * tile.count..<(token + 1) * tile.count]
+                        RowFunctions.multiply(row, by: UnsafeBufferPointer(rebasing: others))
                     }
                 }
             }

@@ -46,4 +46,12 @@ extension RowFunctions {
         guard let start = x.baseAddress else { return }
         detent_softcap(start, cap, x.count)
     }
+
+    /// x = x · factors, element by element.
+    package static func multiply(
+        _ x: UnsafeMutableBufferPointer<Float>, by factors: UnsafeBufferPointer<Float>
+    ) {
+        precondition(x.count == factors.count)
+        for index in x.indices { x[index] *= factors[index] }
+    }
 }
