@@ -85,7 +85,7 @@ let package = Package(
         executable("EvalpplTool"),
         // Tests
         library(
-            "TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat"],
+            "TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat", "Architectures"],
             path: "Tests/TestSupport"),
         tests("ByteIOTests", ["ByteIO"]),
         tests("KernelsTests", ["Kernels"]),
