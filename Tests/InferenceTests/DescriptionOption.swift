@@ -41,6 +41,7 @@ struct DescriptionOption: Sendable, CustomTestStringConvertible {
             $0.arrangement = .parallel
             $0.norms.remove(.feedForwardNorm)
         },
+        DescriptionOption("normed stream") { $0.arrangement = .normedStream },
         DescriptionOption("norm after sum") {
             $0.arrangement = .normAfterSum
             $0.norms.remove(.outputNorm)

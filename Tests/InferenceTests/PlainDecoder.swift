@@ -86,6 +86,10 @@ struct PlainDecoder {
                 description.norms.contains(.feedForwardNorm)
                 ? x.map { normed(.feedForwardNorm, $0, layer: layer) } : first
             x = zip(x, zip(attended(first), fed(second)).map(sum)).map(sum)
+        case .normedStream:
+            x = x.map { normed(.attentionNorm, $0, layer: layer) }
+            x = zip(x, attended(x)).map { normed(.feedForwardNorm, sum($0, $1), layer: layer) }
+            x = zip(x, fed(x)).map(sum)
         case .normAfterSum:
             x = zip(x, attended(x)).map { normed(.attentionNorm, sum($0, $1), layer: layer) }
             x = zip(x, fed(x)).map { normed(.feedForwardNorm, sum($0, $1), layer: layer) }
