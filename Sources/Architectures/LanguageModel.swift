@@ -158,10 +158,14 @@ extension DecoderDescription {
         let isTransposed =
             layout.isTransposed && expected.count == 2 && !tensor.descriptor.encoding.isQuantized
         let inFile = isTransposed ? expected.reversed() : expected
-        guard tensor.descriptor.shape == inFile else {
+        let found = tensor.descriptor.shape
+        // Some GGUFs hold a vector as a matrix of one row.
+        if inFile.count == 1, found == [1] + inFile {
+            return RenamedTensor(tensor, name: tensor.descriptor.name, shape: inFile)
+        }
+        guard found == inFile else {
             throw ModelError(
-                "tensor '\(name)' has shape \(tensor.descriptor.shape), the configuration demands "
-                    + "\(inFile)")
+                "tensor '\(name)' has shape \(found), the configuration demands \(inFile)")
         }
         return isTransposed ? TransposedTensor(tensor) : tensor
     }

@@ -193,6 +193,28 @@ private let variations = [
     }
 }
 
+@Test(arguments: variations) private func aVectorOfAGGUFMayBeAMatrixOfOneRow(
+    variation: Variation
+) throws {
+    let model = try LanguageModel(variation.checkpoint())
+    guard let architecture = model.family.ggufArchitecture else { return }
+    var metadata = try model.architectureMetadata().metadata
+    metadata["general.architecture"] = .string(architecture)
+    let tensors = try model.exportedTensors(to: .gguf).map(\.source)
+    let matrices = tensors.map { tensor in
+        let (name, shape) = (tensor.descriptor.name, tensor.descriptor.shape)
+        return shape.count == 1 ? RenamedTensor(tensor, name: name, shape: [1] + shape) : tensor
+    }
+    let vectors = try LanguageModel(
+        Checkpoint(path: "test", dialect: .gguf, metadata: metadata, tensors: tensors))
+    let rows = try LanguageModel(
+        Checkpoint(path: "test", dialect: .gguf, metadata: metadata, tensors: matrices))
+    #expect(rows.description == vectors.description)
+    for (role, vector) in vectors.tensors {
+        #expect(try rows.tensors[role]?.bytes() == vector.bytes(), "\(role)")
+    }
+}
+
 /// Values that no configuration should have, of every kind and size.
 private let strangeValues: [JSON] = [
     0, -1, 1, 3, .integer(.max), .integer(.min), .integer(1 << 30), 1e300, -1e300, 0.5, true, "",

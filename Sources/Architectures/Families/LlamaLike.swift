@@ -119,6 +119,10 @@ extension Family {
             description.logitScale = try keys.positive("logit_scale") ?? 1
         },
         extraMetadata: { description in
-            ["logit_scale": .float32(description.logitScale), "rope.scaling.type": .string("none")]
+            var keys: [String: MetadataValue] = ["logit_scale": .float32(description.logitScale)]
+            if description.rotary?.scaling == RotaryEmbedding.Scaling.none {
+                keys["rope.scaling.type"] = .string("none")
+            }
+            return keys
         })
 }
