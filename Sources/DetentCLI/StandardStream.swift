@@ -13,8 +13,12 @@ enum StandardStream: Int32, Sendable {
 
     /// Writes all of `text`.
     /// - Throws: `SystemError`, when the disk behind a redirection is full, for example.
-    func write(_ text: String) throws(SystemError) {
-        var bytes = Array(text.utf8)[...]
+    func write(_ text: String) throws(SystemError) { try write(Array(text.utf8)) }
+
+    /// Writes all of `bytes`.
+    /// - Throws: `SystemError`, as for text.
+    func write(_ bytes: [UInt8]) throws(SystemError) {
+        var bytes = bytes[...]
         while !bytes.isEmpty {
             let written = bytes.withUnsafeBytes {
                 #if canImport(Glibc)

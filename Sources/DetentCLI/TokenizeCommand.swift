@@ -38,25 +38,32 @@ struct TokenizeCommand: ParsableCommand {
 
     func run() throws {
         let tokenizer = try ModelFile.tokenizer(model ?? BundledData.defaultModelPath)
-        let ids: [Int32]
-        if let file {
-            let mapped = try MappedFile(path: file)
-            do {
-                ids = try mapped.withBytes { bytes in
-                    try tokenizer.encode(utf8: bytes, addSpecial: !noSpecial)
-                }
-            } catch let error as FormatError {
-                throw error.inFile(file)
-            }
-        } else {
-            ids = try tokenizer.encode(text ?? "", addSpecial: !noSpecial)
+        guard let file else { return try encode(Array((text ?? "").utf8), with: tokenizer) }
+        let mapped = try MappedFile(path: file)
+        do {
+            try mapped.withBytes { try encode($0, with: tokenizer) }
+        } catch let error as FormatError {
+            throw error.inFile(file)
         }
-        try StandardStream.output.write(
-            json ? document(ids).text() + "\n" : table(ids, tokenizer).text())
     }
 
-    private func document(_ ids: [Int32]) -> JSON {
-        ["ids": .array(ids.map { .integer(Int($0)) })]
+    private func encode(_ text: [UInt8], with tokenizer: Tokenizer) throws {
+        try text.withUnsafeBytes { try encode($0, with: tokenizer) }
+    }
+
+    private func encode(_ text: UnsafeRawBufferPointer, with tokenizer: Tokenizer) throws {
+        guard json else {
+            let ids = try tokenizer.encode(utf8: text, addSpecial: !noSpecial)
+            return try StandardStream.output.write(table(ids, tokenizer).text())
+        }
+        // Ids go out as they come: those of a large text would take several times its room.
+        var document = IDDocument()
+        try tokenizer.encode(utf8: text, addSpecial: !noSpecial) { ids in
+            document.append(ids)
+            try StandardStream.output.write(document.takeBytes())
+        }
+        document.close()
+        try StandardStream.output.write(document.takeBytes())
     }
 
     private func table(_ ids: [Int32], _ tokenizer: Tokenizer) -> TextTable {
@@ -65,5 +72,36 @@ struct TokenizeCommand: ParsableCommand {
             table.add(String(id), "'\(tokenizer.decode([id]).escapedForDisplay)'")
         }
         return table
+    }
+}
+
+/// `{"ids":[…]}`, in parts.
+private struct IDDocument {
+    private var bytes = Array(#"{"ids":["#.utf8)
+    private var isEmpty = true
+
+    mutating func append(_ ids: [Int32]) {
+        for id in ids {
+            if !isEmpty { bytes.append(UInt8(ascii: ",")) }
+            isEmpty = false
+            append(decimal: UInt32(id))
+        }
+    }
+
+    mutating func close() { bytes += Array("]}\n".utf8) }
+
+    mutating func takeBytes() -> [UInt8] {
+        defer { bytes.removeAll(keepingCapacity: true) }
+        return bytes
+    }
+
+    private mutating func append(decimal number: UInt32) {
+        var rest = number
+        let start = bytes.count
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        bytes[start...].reverse()
     }
 }

@@ -32,8 +32,9 @@ struct AddedTokenMatcher: Sendable {
         var textStart = 0
         var position = 0
         while position < text.count {
-            guard startsWith[Int(text[position])], let match = longestMatch(in: text, at: position)
-            else {
+            position = nextStart(in: text, from: position)
+            guard position < text.count else { break }
+            guard let match = longestMatch(in: text, at: position) else {
                 position += 1
                 continue
             }
@@ -61,6 +62,15 @@ struct AddedTokenMatcher: Sendable {
         }
         if textStart < text.count { pieces.append(.text(textStart..<text.count)) }
         return pieces
+    }
+
+    /// The next byte that a token starts with.
+    private func nextStart(in text: UnsafeBufferPointer<UInt8>, from place: Int) -> Int {
+        startsWith.withUnsafeBufferPointer { startsWith in
+            var place = place
+            while place < text.count, !startsWith[Int(text[place])] { place += 1 }
+            return place
+        }
     }
 
     private func longestMatch(

@@ -4,9 +4,7 @@ import TensorIR
 final class ByteLevelSession: TokenizationSession {
     private let model: ByteLevelBPE
     private let cutter: TextCutter
-    private var merger = BytePairMerger()
-    private var cache = WordCache()
-    private var ids: [Int32] = []
+    private var words = WordEncoder()
 
     init(_ model: ByteLevelBPE) throws(ModelError) {
         self.model = model
@@ -14,37 +12,52 @@ final class ByteLevelSession: TokenizationSession {
     }
 
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout TokenBuffer
     ) throws(ModelError) {
-        swap(&ids, &self.ids)
-        defer { swap(&ids, &self.ids) }
+        // What a closure changes in an object is checked at every word; a variable is not.
+        var words = WordEncoder()
+        swap(&words, &self.words)
+        defer { swap(&words, &self.words) }
+        let model = model
         try cutter.cut(text, isAtStart: isAtStart) { word, isSpelled in
-            self.word(word, isSpelled: isSpelled)
+            if isSpelled {
+                let bytes = ByteAlphabet.bytes(of: String(decoding: word, as: UTF8.self)) ?? []
+                bytes.withUnsafeBufferPointer { words.encode($0, model, into: &ids.ids) }
+            } else {
+                words.encode(word, model, into: &ids.ids)
+            }
+            ids.drainIfFull()
         }
     }
+}
 
-    private func word(_ word: UnsafeBufferPointer<UInt8>, isSpelled: Bool) {
-        guard !isSpelled else {
-            let bytes = ByteAlphabet.bytes(of: String(decoding: word, as: UTF8.self)) ?? []
-            return bytes.withUnsafeBufferPointer { self.word($0, isSpelled: false) }
-        }
+/// Turns words into tokens and remembers them.
+private struct WordEncoder {
+    private var merger = BytePairMerger()
+    private var cache = WordCache()
+
+    mutating func encode(
+        _ word: UnsafeBufferPointer<UInt8>, _ model: borrowing ByteLevelBPE, into ids: inout [Int32]
+    ) {
         if word.count == 1, model.byteTokens[Int(word[0])] >= 0 {
             ids.append(model.byteTokens[Int(word[0])])
             return
         }
-        if cache.append(word, to: &ids) { return }
+        guard !word.isEmpty, !cache.append(word, to: &ids) else { return }
         let start = ids.count
         if let id = model.words?[word] {
             ids.append(id)
         } else {
-            merger.merge(symbols(of: word), with: model.pairs)
+            merger.merge(WordEncoder.symbols(of: word, model), with: model.pairs)
             ids.append(contentsOf: merger.symbols)
         }
         cache.store(word, ids[start...])
     }
 
     /// The tokens of the single bytes. A byte that is none becomes the unknown token, or nothing.
-    private func symbols(of word: UnsafeBufferPointer<UInt8>) -> [Int32] {
+    private static func symbols(
+        of word: UnsafeBufferPointer<UInt8>, _ model: borrowing ByteLevelBPE
+    ) -> [Int32] {
         var symbols: [Int32] = []
         symbols.reserveCapacity(word.count)
         var previousIsUnknown = false

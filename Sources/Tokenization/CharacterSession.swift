@@ -16,10 +16,10 @@ final class CharacterSession: TokenizationSession {
     }
 
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into tokens: inout TokenBuffer
     ) throws(ModelError) {
-        swap(&ids, &self.ids)
-        defer { swap(&ids, &self.ids) }
+        swap(&tokens.ids, &ids)
+        defer { swap(&tokens.ids, &ids) }
         try cutter.cut(text, isAtStart: isAtStart) { word, _ in
             if model.cutsAtSpaces { cutAtSpaces(word) } else { self.word(word) }
         }

@@ -9,14 +9,16 @@ struct PairTable: Sendable {
     }
 
     private static let empty = UInt64.max
-    private var keys: [UInt64]
-    private var entries: [Entry]
+    private struct Slot: Sendable {
+        var key = PairTable.empty
+        var entry = Entry(rank: 0, value: 0)
+    }
+
+    private var slots: [Slot]
     private var count = 0
 
     init(minimumCapacity: Int) {
-        let capacity = PairTable.capacity(for: minimumCapacity)
-        keys = Array(repeating: PairTable.empty, count: capacity)
-        entries = Array(repeating: Entry(rank: 0, value: 0), count: capacity)
+        slots = Array(repeating: Slot(), count: PairTable.capacity(for: minimumCapacity))
     }
 
     /// A power of two of which `count` is at most half.
@@ -28,16 +30,16 @@ struct PairTable: Sendable {
 
     /// Stores an entry; a later one for the same pair replaces it.
     mutating func insert(_ left: Int32, _ right: Int32, _ entry: Entry) {
-        if (count + 1) * 2 > keys.count { grow() }
-        let slot = slot(PairTable.key(left, right))
-        if keys[slot] == PairTable.empty { count += 1 }
-        keys[slot] = PairTable.key(left, right)
-        entries[slot] = entry
+        if (count + 1) * 2 > slots.count { grow() }
+        let key = PairTable.key(left, right)
+        let place = place(of: key)
+        if slots[place].key == PairTable.empty { count += 1 }
+        slots[place] = Slot(key: key, entry: entry)
     }
 
     subscript(left: Int32, right: Int32) -> Entry? {
-        let slot = slot(PairTable.key(left, right))
-        return keys[slot] == PairTable.empty ? nil : entries[slot]
+        let slot = slots[place(of: PairTable.key(left, right))]
+        return slot.key == PairTable.empty ? nil : slot.entry
     }
 
     /// Token ids are not negative, so no pair has the key that means empty.
@@ -45,20 +47,23 @@ struct PairTable: Sendable {
         UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))
     }
 
-    private func slot(_ key: UInt64) -> Int {
-        let mask = keys.count - 1
+    private func place(of key: UInt64) -> Int {
+        let mask = slots.count - 1
         var mixed = key &* 0x9E37_79B9_7F4A_7C15
         mixed ^= mixed >> 32
-        var slot = Int(truncatingIfNeeded: mixed) & mask
-        while keys[slot] != PairTable.empty, keys[slot] != key { slot = (slot + 1) & mask }
-        return slot
+        var place = Int(truncatingIfNeeded: mixed) & mask
+        while slots[place].key != PairTable.empty, slots[place].key != key {
+            place = (place + 1) & mask
+        }
+        return place
     }
 
     private mutating func grow() {
-        var larger = PairTable(minimumCapacity: keys.count)
-        for (key, entry) in zip(keys, entries) where key != PairTable.empty {
+        var larger = PairTable(minimumCapacity: slots.count)
+        for slot in slots where slot.key != PairTable.empty {
             larger.insert(
-                Int32(truncatingIfNeeded: key >> 32), Int32(truncatingIfNeeded: key), entry)
+                Int32(truncatingIfNeeded: slot.key >> 32), Int32(truncatingIfNeeded: slot.key),
+                slot.entry)
         }
         self = larger
     }

@@ -5,19 +5,17 @@
 ///     print(decoder.finish())
 ///
 /// A character may be spread over several tokens; it comes out with the last of them. All that came
-/// out, put together, is `Tokenizer.decode` of all that went in, to the byte; except that of bytes that
-/// never become characters, `decode` may give up whole runs where this keeps those that did.
+/// out, put together, is `Tokenizer.decode` of all that went in, to the byte.
 public struct IncrementalDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipSpecial: Bool
-    /// The last tokens that stand for text: what the next one looks like may depend on them.
-    private var context: [Int32] = []
-    /// The start of a character whose end has not come yet.
-    private var held: [UInt8] = []
+    /// The tokens that are decoded together, again with each new one.
+    private var window: [Int32] = []
+    /// Bytes of the window's text that came out.
+    private var emittedCount = 0
 
-    /// Decoders look at a token and whether one stands before it. More than one, because white space
-    /// that is stripped at the start must not be all that there is.
-    private static let contextLength = 4
+    /// A window that is longer than this begins anew where nothing is held back.
+    private static let longestWindow = 32
 
     init(_ tokenizer: Tokenizer, skipSpecial: Bool) {
         (self.tokenizer, self.skipSpecial) = (tokenizer, skipSpecial)
@@ -25,26 +23,52 @@ public struct IncrementalDecoder: Sendable {
 
     /// Takes the next token and returns the text that is complete with it, often none.
     public mutating func append(_ id: Int32) -> String {
-        held += bytes(of: id)
-        let end = held.count - UTF8.unfinishedByteCount(atEndOf: held)
-        defer { held.removeFirst(end) }
-        return String(decoding: held[..<end], as: UTF8.self)
-    }
-
-    /// What a token adds to those before it.
-    private mutating func bytes(of id: Int32) -> [UInt8] {
-        guard tokenizer.isText(id, skipSpecial: skipSpecial) else { return [] }
-        let before = tokenizer.decodeBytes(context).count
-        context.append(id)
-        let all = tokenizer.decodeBytes(context)
-        context = context.suffix(IncrementalDecoder.contextLength)
-        return Array(all.dropFirst(before))
+        window += tokenizer.kept(CollectionOfOne(id), skipSpecial)
+        let settled = tokenizer.decoder.settled(window)
+        let bytes = tokenizer.decoder.decode(Array(window[..<settled]), repairing: true)
+        let heldCount = UTF8.unfinishedByteCount(atEndOf: bytes)
+        let text = emit(bytes, upTo: bytes.count - heldCount)
+        if settled == window.count, heldCount == 0 { shorten() }
+        return text
     }
 
     /// Returns what is left when no more tokens come: U+FFFD where a character never ended.
     public mutating func finish() -> String {
-        defer { held = [] }
-        return String(decoding: held, as: UTF8.self)
+        let bytes = tokenizer.decoder.decode(window, repairing: true)
+        defer { (window, emittedCount) = ([], 0) }
+        return emit(bytes, upTo: bytes.count)
+    }
+
+    private mutating func emit(_ bytes: [UInt8], upTo end: Int) -> String {
+        guard end > emittedCount else { return "" }
+        defer { emittedCount = end }
+        return String(decoding: bytes[emittedCount..<end], as: UTF8.self)
+    }
+
+    /// Leaves the last token in the window: what comes sees that something stands before it.
+    private mutating func shorten() {
+        guard window.count > IncrementalDecoder.longestWindow, let last = window.last,
+            tokenizer.decoder.looksOneTokenBack
+        else { return }
+        window = [last]
+        emittedCount = tokenizer.decoder.decode(window, repairing: true).count
+    }
+}
+
+extension TokenDecoder {
+    /// How many of the tokens have their text whatever follows: all but those at the end whose bytes
+    /// are judged together.
+    fileprivate func settled(_ ids: [Int32]) -> Int {
+        guard steps.contains(.byteFallback) else { return ids.count }
+        return (ids.lastIndex { ByteToken.byte(of: bytes(of: $0)) == nil } ?? -1) + 1
+    }
+
+    /// Whether a token's text depends on nothing before it but whether there is something.
+    fileprivate var looksOneTokenBack: Bool {
+        steps.allSatisfy { step in
+            guard case .strip(_, let start, let stop) = step else { return true }
+            return start <= 1 && stop == 0
+        }
     }
 }
 

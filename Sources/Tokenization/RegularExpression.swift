@@ -9,6 +9,8 @@ import TensorIR
 final class RegularExpression: @unchecked Sendable {
     // Never written after `init`; PCRE2 promises that compiled code may be shared by threads.
     private let code: OpaquePointer
+    /// Whether there is machine code.
+    private let isCompiled: Bool
     /// The expression as the file has it, for messages.
     let source: String
 
@@ -43,7 +45,7 @@ final class RegularExpression: @unchecked Sendable {
                     + RegularExpression.message(error))
         }
         // Without the compiler (some systems forbid it) the interpreter does the same, slower.
-        _ = pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE)
+        isCompiled = pcre2_jit_compile_8(compiled, PCRE2_JIT_COMPLETE) == 0
         code = compiled
         self.source = source
     }
@@ -59,6 +61,9 @@ final class RegularExpression: @unchecked Sendable {
     /// Finds matches for one thread.
     final class Matcher {
         private let expression: RegularExpression
+        private let code: OpaquePointer
+        private let isCompiled: Bool
+        private let ends: UnsafeMutablePointer<Int>
         private let match: OpaquePointer
         private let context: OpaquePointer
         private let stack: OpaquePointer
@@ -78,6 +83,8 @@ final class RegularExpression: @unchecked Sendable {
             }
             pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
             self.expression = expression
+            (code, isCompiled) = (expression.code, expression.isCompiled)
+            ends = pcre2_get_ovector_pointer_8(match)
             (self.match, self.context, self.stack) = (match, context, stack)
         }
 
@@ -93,11 +100,13 @@ final class RegularExpression: @unchecked Sendable {
         func first(
             in text: UnsafeBufferPointer<UInt8>, from start: Int
         ) throws(ModelError) -> Range<Int>? {
-            let status = pcre2_match_8(
-                expression.code, text.baseAddress, text.count, start, PCRE2_NO_UTF_CHECK, match,
-                context)
+            let status =
+                isCompiled
+                ? pcre2_jit_match_8(code, text.baseAddress, text.count, start, 0, match, context)
+                : pcre2_match_8(
+                    code, text.baseAddress, text.count, start, PCRE2_NO_UTF_CHECK, match, context)
             if status == PCRE2_ERROR_NOMATCH { return nil }
-            guard status >= 0, let ends = pcre2_get_ovector_pointer_8(match) else {
+            guard status >= 0 else {
                 throw ModelError(
                     "pre-tokenizer expression '\(expression.source.escapedForDisplay)' gave up: "
                         + RegularExpression.message(status))

@@ -82,6 +82,15 @@ final class TextCutter {
         case .split(_, let behavior, let isInverted):
             guard let matcher = matchers[step] else { return }
             var spans = Spans(text, matcher)
+            // By far the most common last step, in a loop of its own.
+            if step + 1 == steps.count, behavior == .isolated {
+                while let span = try spans.next() {
+                    guard !span.range.isEmpty else { continue }
+                    try receive(
+                        UnsafeBufferPointer(rebasing: text[span.range]), state.isSpelled)
+                }
+                return
+            }
             try split(&spans, behavior, isInverted) { range throws(ModelError) in
                 var state = state
                 state.isAtStart = state.isAtStart && range.lowerBound == 0

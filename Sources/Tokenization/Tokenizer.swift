@@ -114,6 +114,33 @@ public struct Tokenizer: Sendable {
         }
     }
 
+    /// Turns the bytes of a text into token ids and hands them on in runs as they come, so that not
+    /// all of them are held at once.
+    ///
+    /// The runs in a row are what `encode(utf8:addSpecial:parseSpecial:)` returns.
+    /// - Throws: as that does, and what `receive` throws; nothing is handed on after it did.
+    public func encode(
+        utf8 bytes: UnsafeRawBufferPointer, addSpecial: Bool = true, parseSpecial: Bool = true,
+        _ receive: ([Int32]) throws -> Void
+    ) throws {
+        if let place = UTF8.firstFault(in: bytes) {
+            throw FormatError(.malformed, in: "text", at: place, "not UTF-8")
+        }
+        var outcome = Result<Void, any Error>.success(())
+        let pass = { (ids: [Int32]) in
+            outcome = outcome.flatMap { Result { try receive(ids) } }
+        }
+        try withoutActuallyEscaping(pass) { pass in
+            try bytes.withMemoryRebound(to: UInt8.self) { text throws(ModelError) in
+                pass(
+                    try ids(
+                        of: text, addSpecial: addSpecial, parseSpecial: parseSpecial,
+                        receive: pass))
+            }
+        }
+        try outcome.get()
+    }
+
     /// Turns token ids back into text; bytes that are not UTF-8 become U+FFFD.
     ///
     /// With `skipSpecial` special tokens are left out.
@@ -130,7 +157,7 @@ public struct Tokenizer: Sendable {
     }
 
     /// The ids that stand for text.
-    private func kept(_ ids: some Sequence<Int32>, _ skipSpecial: Bool) -> [Int32] {
+    func kept(_ ids: some Sequence<Int32>, _ skipSpecial: Bool) -> [Int32] {
         ids.filter { isText($0, skipSpecial: skipSpecial) }
     }
 
@@ -141,13 +168,14 @@ public struct Tokenizer: Sendable {
     }
 
     private func ids(
-        of text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool
+        of text: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool,
+        receive: (([Int32]) -> Void)? = nil
     ) throws(ModelError) -> [Int32] {
         guard text.count <= Tokenizer.maximumTextSize else {
             throw ModelError(
                 "text of \(text.count) bytes; at most \(Tokenizer.maximumTextSize) at a time")
         }
-        var ids = addSpecial ? definition.prefix : []
+        var ids = TokenBuffer(addSpecial ? definition.prefix : [], receive: receive)
         let run = Run(session: try model.session(), normalizer: try TextNormalizer(normalizers))
         for piece in rawTokens.pieces(of: text, parseSpecial: parseSpecial) {
             switch piece {
@@ -158,8 +186,8 @@ public struct Tokenizer: Sendable {
                 try encodeRaw(part, isAtStart, parseSpecial, run, into: &ids)
             }
         }
-        if addSpecial { ids += definition.suffix }
-        return ids
+        if addSpecial { ids.ids += definition.suffix }
+        return ids.ids
     }
 
     /// Places in a word are counted in 32 bits.
@@ -174,13 +202,13 @@ public struct Tokenizer: Sendable {
     /// Encodes what lies between non-normalized added tokens.
     private func encodeRaw(
         _ text: UnsafeBufferPointer<UInt8>, _ isAtStart: Bool, _ parseSpecial: Bool, _ run: Run,
-        into ids: inout [Int32]
+        into ids: inout TokenBuffer
     ) throws(ModelError) {
         guard let normalized = try run.normalizer.changed(text) else {
             return try encodeNormalized(text, isAtStart, parseSpecial, run, into: &ids)
         }
         var appended = ids
-        ids = []
+        ids.ids = []
         let result = normalized.withUnsafeBufferPointer { bytes in
             Result { () throws(ModelError) in
                 try encodeNormalized(bytes, isAtStart, parseSpecial, run, into: &appended)
@@ -192,7 +220,7 @@ public struct Tokenizer: Sendable {
 
     private func encodeNormalized(
         _ text: UnsafeBufferPointer<UInt8>, _ isAtStart: Bool, _ parseSpecial: Bool, _ run: Run,
-        into ids: inout [Int32]
+        into ids: inout TokenBuffer
     ) throws(ModelError) {
         guard !normalizedTokens.isEmpty else {
             return try run.session.encode(text, isAtStart: isAtStart, into: &ids)
@@ -221,18 +249,26 @@ protocol TokenizationModel: Sendable {
 protocol TokenizationSession: AnyObject {
     /// Appends the ids of a text, which is UTF-8; `isAtStart` where nothing stands before it.
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout TokenBuffer
     ) throws(ModelError)
 }
 
 extension UTF8 {
     /// Where the first byte stands that is not part of a character, or nil.
     static func firstFault(in bytes: UnsafeRawBufferPointer) -> Int? {
-        // The fast test answers nearly always; the slow one finds the place.
-        if String(validating: bytes, as: UTF8.self) != nil { return nil }
-        var iterator = bytes.makeIterator()
+        // The fast test answers nearly always, and copies the text; the slow one finds the place.
+        var start = 0
+        while start < bytes.count {
+            var end = min(start + (1 << 20), bytes.count)
+            while end > start, end < bytes.count, bytes[end] & 0xC0 == 0x80 { end -= 1 }
+            let part = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            guard end > start, String(validating: part, as: UTF8.self) != nil else { break }
+            start = end
+        }
+        guard start < bytes.count else { return nil }
+        var iterator = bytes[start...].makeIterator()
         var parser = UTF8.ForwardParser()
-        var place = 0
+        var place = start
         while case .valid(let character) = parser.parseScalar(from: &iterator) {
             place += character.count
         }

@@ -16,23 +16,54 @@ enum UnicodeNormalization {
     static func normalized(
         _ text: UnsafeBufferPointer<UInt8>, to form: NormalizationForm
     ) -> [UInt8]? {
-        // Nothing below U+00A0 (C2 A0) has a decomposition. Nothing below U+0300 (CC 80) composes with
-        // what stands before it or has another composed form.
-        let firstByte: UInt8 = form == .nfc ? 0xCC : 0xC2
-        guard text.contains(where: { $0 >= firstByte }) else { return nil }
+        // Nothing below U+00A0 (C2 A0) has a decomposition.
+        guard form != .nfc else { return composedWhereNeeded(text) }
+        guard text.contains(where: { $0 >= 0xC2 }) else { return nil }
         var string = String(decoding: text, as: UTF8.self)
         if form.isCompatible { string = CompatibilityDecomposition.decomposed(string) }
-        string = sortingLongRuns(string)
+        return canonical(string, isComposed: form.isComposed)
+    }
+
+    /// Composes the parts of a text that may need it.
+    private static func composedWhereNeeded(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        var result: [UInt8]?
+        var done = 0
+        while let range = CompositionCheck.nextRange(in: text, from: done) {
+            let part = UnsafeBufferPointer(rebasing: text[range])
+            let composed = composed(part)
+            if result != nil || !composed.elementsEqual(part) {
+                if result == nil {
+                    var copy: [UInt8] = []
+                    copy.reserveCapacity(text.count)
+                    copy.append(contentsOf: text[..<done])
+                    result = copy
+                }
+                result?.append(contentsOf: text[done..<range.lowerBound])
+                result?.append(contentsOf: composed)
+            }
+            done = range.upperBound
+        }
+        result?.append(contentsOf: text[done...])
+        return result
+    }
+
+    /// NFC of a text, whatever it holds.
+    static func composed(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        canonical(String(decoding: text, as: UTF8.self), isComposed: true)
+    }
+
+    private static func canonical(_ string: String, isComposed: Bool) -> [UInt8] {
+        let string = sortingLongRuns(string)
         #if canImport(Darwin)
         let result =
-            form.isComposed
+            isComposed
             ? string.precomposedStringWithCanonicalMapping
             : string.decomposedStringWithCanonicalMapping
         return Array(result.utf8)
         #else
         var result: [UInt8] = []
-        result.reserveCapacity(text.count)
-        if form.isComposed {
+        result.reserveCapacity(string.utf8.count)
+        if isComposed {
             for scalar in string._nfc { result.append(scalar) }
         } else {
             for scalar in string._nfd { result.append(scalar) }

@@ -62,10 +62,10 @@ final class UnigramSession: TokenizationSession {
     }
 
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into tokens: inout TokenBuffer
     ) throws(ModelError) {
-        swap(&ids, &self.ids)
-        defer { swap(&ids, &self.ids) }
+        swap(&tokens.ids, &ids)
+        defer { swap(&tokens.ids, &ids) }
         try cutter.cut(text, isAtStart: isAtStart) { word, _ throws(ModelError) in
             guard !cache.append(word, to: &self.ids) else { return }
             let start = self.ids.count

@@ -46,10 +46,10 @@ final class WordPieceSession: TokenizationSession {
     }
 
     func encode(
-        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into ids: inout [Int32]
+        _ text: UnsafeBufferPointer<UInt8>, isAtStart: Bool, into tokens: inout TokenBuffer
     ) throws(ModelError) {
-        swap(&ids, &self.ids)
-        defer { swap(&ids, &self.ids) }
+        swap(&tokens.ids, &ids)
+        defer { swap(&tokens.ids, &ids) }
         try cutter.cut(text, isAtStart: isAtStart) { word, _ in
             guard !cache.append(word, to: &self.ids) else { return }
             let start = self.ids.count

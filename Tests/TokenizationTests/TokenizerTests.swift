@@ -92,6 +92,25 @@ import Testing
         #expect(try tokenizer.encode("hello", addSpecial: false) == [259])
     }
 
+    /// More ids than are held, through every way out: words, added tokens, suffix.
+    @Test func runsOfIDsMakeTheWhole() throws {
+        var definition = smallDefinition().adding("<s>").adding("</s>")
+        (definition.prefix, definition.suffix) = ([261], [262])
+        let tokenizer = try Tokenizer(definition)
+        let text = Array(String(repeating: "hello hé<s> world\n", count: 30_000).utf8)
+        var runs: [[Int32]] = []
+        try text.withUnsafeBytes { try tokenizer.encode(utf8: $0) { runs.append($0) } }
+        #expect(runs.count > 5)
+        #expect(
+            Array(runs.joined()) == (try text.withUnsafeBytes { try tokenizer.encode(utf8: $0) }))
+        let error = #expect(throws: ModelError.self) {
+            try text.withUnsafeBytes { bytes in
+                try tokenizer.encode(utf8: bytes) { _ in throw ModelError("enough") }
+            }
+        }
+        #expect(error?.description == "enough")
+    }
+
     @Test func textThatIsNotUTF8IsRefusedWithItsPlace() throws {
         let tokenizer = try Tokenizer(smallDefinition())
         let bytes: [UInt8] = [0x61, 0xC3, 0xA9, 0xC3, 0x28]
@@ -99,6 +118,11 @@ import Testing
             try bytes.withUnsafeBytes { try tokenizer.encode(utf8: $0) }
         }
         #expect(error.offset == 3)
+        let long = Array(repeating: bytes[1...2], count: 1 << 20).joined() + [0x80]
+        let later = try #require(throws: FormatError.self) {
+            try Array(long).withUnsafeBytes { try tokenizer.encode(utf8: $0) }
+        }
+        #expect(later.offset == 1 << 21)
     }
 
     /// Long words take another path; their tokens must be the same.
