@@ -35,6 +35,8 @@ final class ByteLevelSession: TokenizationSession {
 private struct WordEncoder {
     private var merger = BytePairMerger()
     private var cache = WordCache()
+    /// The tokens of a word's single bytes.
+    private var symbols: [Int32] = []
 
     mutating func encode(
         _ word: UnsafeBufferPointer<UInt8>, _ model: borrowing ByteLevelBPE, into ids: inout [Int32]
@@ -48,18 +50,18 @@ private struct WordEncoder {
         if let id = model.words?[word] {
             ids.append(id)
         } else {
-            merger.merge(WordEncoder.symbols(of: word, model), with: model.pairs)
+            setSymbols(of: word, model)
+            merger.merge(symbols, with: model.pairs)
             ids.append(contentsOf: merger.symbols)
         }
         cache.store(word, ids[start...])
     }
 
-    /// The tokens of the single bytes. A byte that is none becomes the unknown token, or nothing.
-    private static func symbols(
+    /// A byte that is no token becomes the unknown one, or nothing.
+    private mutating func setSymbols(
         of word: UnsafeBufferPointer<UInt8>, _ model: borrowing ByteLevelBPE
-    ) -> [Int32] {
-        var symbols: [Int32] = []
-        symbols.reserveCapacity(word.count)
+    ) {
+        symbols.removeAll(keepingCapacity: true)
         var previousIsUnknown = false
         for byte in word {
             let token = model.byteTokens[Int(byte)]
@@ -71,6 +73,5 @@ private struct WordEncoder {
                 previousIsUnknown = true
             }
         }
-        return symbols
     }
 }

@@ -18,7 +18,8 @@ struct WordCache {
     private static let mostTokens = 3
     private static let maximumSlotCount = 1 << 16
 
-    private var slots = [Slot](repeating: Slot(), count: 1 << 9)
+    /// Empty before the first word, so that a cache costs nothing until it is used.
+    private var slots: [Slot] = []
     private var count = 0
     private var longWords = LongWordCache()
 
@@ -27,6 +28,7 @@ struct WordCache {
         guard word.count <= WordCache.longestShortWord else {
             return longWords.append(word, to: &ids)
         }
+        guard !slots.isEmpty else { return false }
         let key = WordCache.key(word)
         let place = place(key, word.count)
         var slot = slots[place]
@@ -48,7 +50,7 @@ struct WordCache {
     mutating func store(_ word: UnsafeBufferPointer<UInt8>, _ ids: ArraySlice<Int32>) {
         guard word.count <= WordCache.longestShortWord else { return longWords.store(word, ids) }
         if ids.count > WordCache.mostTokens { longWords.store(word, ids) }
-        if count * 2 > slots.count, slots.count < WordCache.maximumSlotCount { grow() }
+        if count * 2 >= slots.count, slots.count < WordCache.maximumSlotCount { grow() }
         let key = WordCache.key(word)
         var slot = Slot(low: key.low, high: key.high)
         slot.length = UInt16(truncatingIfNeeded: word.count)
@@ -72,7 +74,7 @@ struct WordCache {
 
     private mutating func grow() {
         let old = slots
-        slots = Array(repeating: Slot(), count: old.count * 4)
+        slots = Array(repeating: Slot(), count: max(old.count * 4, 1 << 8))
         count = 0
         for slot in old where slot.length > 0 { insert(slot) }
     }
@@ -113,12 +115,12 @@ private struct LongWordCache {
     private static let longestWord = 64
     private static let maximumCount = 1 << 15
 
-    private var places = ByteTable(minimumCapacity: 1 << 8)
+    private var places: ByteTable?
     /// For each word the number of its tokens, then these.
     private var tokens: [Int32] = []
 
     func append(_ word: UnsafeBufferPointer<UInt8>, to ids: inout [Int32]) -> Bool {
-        guard word.count <= LongWordCache.longestWord, let place = places[word] else {
+        guard word.count <= LongWordCache.longestWord, let place = places?[word] else {
             return false
         }
         let start = Int(place) + 1
@@ -129,11 +131,12 @@ private struct LongWordCache {
     mutating func store(_ word: UnsafeBufferPointer<UInt8>, _ ids: ArraySlice<Int32>) {
         guard word.count <= LongWordCache.longestWord else { return }
         // Starting over costs little and keeps the memory bounded.
-        if places.count >= LongWordCache.maximumCount {
+        if places?.count ?? 0 >= LongWordCache.maximumCount {
             places = ByteTable(minimumCapacity: LongWordCache.maximumCount)
             tokens.removeAll(keepingCapacity: true)
         }
-        places.insert(word, Int32(tokens.count))
+        if places == nil { places = ByteTable(minimumCapacity: 1 << 6) }
+        places?.insert(word, Int32(tokens.count))
         tokens.append(Int32(ids.count))
         tokens.append(contentsOf: ids)
     }

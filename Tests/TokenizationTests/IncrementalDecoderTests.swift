@@ -50,7 +50,6 @@ import Testing
         #expect(Array(pieces.joined().utf8) == Array(tokenizer.decode(ids).utf8), "\(bytes)")
     }
 
-<<<<<<< HEAD
     /// Where the first token is decoded in another way than the rest.
     @Test(
         .enabled(if: Repository.hasShared, "needs the material beside the checkout"),
@@ -71,7 +70,9 @@ import Testing
                 whole += decoder.finish()
                 #expect(whole == tokenizer.decode(ids, skipSpecial: skipSpecial))
             }
-=======
+        }
+    }
+
     /// Decoders of all kinds: bytes in tokens, spaces before or between tokens, ends that are stripped.
     @Test(
         arguments: [
@@ -100,7 +101,6 @@ import Testing
             var pieces = ids.map { decoder.append($0) }
             pieces.append(decoder.finish())
             #expect(Array(pieces.joined().utf8) == Array(tokenizer.decode(ids).utf8), "\(seed)")
->>>>>>> e308a84 (Tokenize faster and in little memory: words in slots, ids in runs, NFC only where it can change something)
         }
     }
 }

@@ -97,10 +97,10 @@ import Testing
         var definition = smallDefinition().adding("<s>").adding("</s>")
         (definition.prefix, definition.suffix) = ([261], [262])
         let tokenizer = try Tokenizer(definition)
-        let text = Array(String(repeating: "hello hé<s> world\n", count: 30_000).utf8)
+        let text = Array(String(repeating: "hello hé<s> world\n", count: 12_000).utf8)
         var runs: [[Int32]] = []
         try text.withUnsafeBytes { try tokenizer.encode(utf8: $0) { runs.append($0) } }
-        #expect(runs.count > 5)
+        #expect(runs.count > 2)
         #expect(
             Array(runs.joined()) == (try text.withUnsafeBytes { try tokenizer.encode(utf8: $0) }))
         let error = #expect(throws: ModelError.self) {
