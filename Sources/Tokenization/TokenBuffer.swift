@@ -4,7 +4,7 @@ struct TokenBuffer {
     /// Takes ids when there are many, so that those of a long text need not all be held.
     private let receive: (([Int32]) -> Void)?
 
-    private static let capacity = 1 << 16
+    private static let capacity = 1 << 13
 
     init(_ ids: [Int32], receive: (([Int32]) -> Void)? = nil) {
         self.ids = ids
