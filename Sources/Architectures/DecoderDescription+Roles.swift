@@ -2,7 +2,9 @@
 extension DecoderDescription {
     /// Every weight and bias that the decoder needs.
     public var requiredRoles: [TensorRole] {
-        let outside = outsideModules.flatMap { roles(of: $0) }
+        var outside = outsideModules.flatMap { roles(of: $0) }
+        // An output that is the embedding may still have a bias of its own.
+        if isOutputTied, biases.contains(.output) { outside.append(TensorRole(.output, .bias)) }
         return outside
             + layers.indices.flatMap { layer in
                 modules(ofLayer: layer).flatMap { roles(of: $0, layer: layer) }

@@ -118,6 +118,8 @@ private let variations = [
         ]),
     Variation("gpt2"), Variation("gpt2", ["scale_attn_by_inverse_layer_idx": true]),
     Variation("gpt_neo", ["attention_types": [[["global", "local"], 2]]]), Variation("gptj"),
+    Variation("gptj", ["tie_word_embeddings": true]),
+    Variation("phi", ["tie_word_embeddings": true]),
     Variation("gpt_neox", ["rotary_pct": 0.5]),
     Variation("gpt_neox", ["rotary_pct": 0.5, "use_parallel_residual": false]),
     Variation("gpt_neox", ["rotary_pct": 0.5, "attention_bias": false]),
