@@ -153,30 +153,3 @@ extension JinjaValue {
         }
     }
 }
-
-extension String {
-    func utf8Contains(_ part: String) -> Bool { firstOffset(of: part, from: 0) != nil }
-
-    /// Where `part` first stands, in bytes.
-    func firstOffset(of part: String, from start: Int) -> Int? {
-        let (bytes, wanted) = (Array(utf8), Array(part.utf8))
-        guard start + wanted.count <= bytes.count else { return nil }
-        return (start...bytes.count - wanted.count).first {
-            bytes[$0..<$0 + wanted.count].elementsEqual(wanted)
-        }
-    }
-
-    /// The parts between occurrences of a separator, at most `limit` cuts.
-    func parts(separatedBy separator: String, limit: Int = .max) -> [String] {
-        let bytes = Array(utf8)
-        let width = separator.utf8.count
-        var parts: [String] = []
-        var start = 0
-        while parts.count < limit, let next = firstOffset(of: separator, from: start) {
-            parts.append(String(decoding: bytes[start..<next], as: UTF8.self))
-            start = next + width
-        }
-        parts.append(String(decoding: bytes[start...], as: UTF8.self))
-        return parts
-    }
-}

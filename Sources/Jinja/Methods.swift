@@ -81,7 +81,7 @@ enum Methods {
                 try text.replacing(old, with: new, limit: limit < 0 ? .max : limit, arguments))
         case "find":
             try arguments.expect(atMost: 1)
-            guard let offset = text.firstOffset(of: try arguments.string(0), from: 0) else {
+            guard let offset = text.firstOffset(of: try arguments.string(0)) else {
                 return .integer(-1)
             }
             return .integer(
@@ -138,52 +138,5 @@ enum Methods {
         guard !first.isEmpty else { return .list(last.map(JinjaValue.string)) }
         return .list(
             [.string(first.joined(separator: separator))] + last.map(JinjaValue.string))
-    }
-}
-
-extension String {
-    /// Without white space, or some characters, at the ends.
-    func stripped(of characters: String? = nil, left: Bool = true, right: Bool = true) -> String {
-        let unwanted = characters.map { Set($0.unicodeScalars) }
-        func isUnwanted(_ scalar: UnicodeScalar) -> Bool {
-            unwanted?.contains(scalar) ?? scalar.properties.isWhitespace
-        }
-        var scalars = unicodeScalars[...]
-        if left { scalars = scalars.drop(while: isUnwanted) }
-        if right { while let last = scalars.last, isUnwanted(last) { scalars.removeLast() } }
-        return String(scalars)
-    }
-
-    /// Each word's first letter in upper case, the others in lower case.
-    var titled: String {
-        var result = ""
-        var isInWord = false
-        for character in self {
-            let isLetter = character.isLetter
-            result +=
-                isLetter && !isInWord ? character.uppercased() : character.lowercased()
-            isInWord = isLetter
-        }
-        return result
-    }
-
-    var capitalizedOnce: String {
-        first.map { $0.uppercased() + dropFirst().lowercased() } ?? ""
-    }
-
-    func replacing(
-        _ old: String, with new: String, limit: Int, _ arguments: CallArguments
-    ) throws(JinjaError) -> String {
-        guard !old.isEmpty else {
-            throw JinjaError(
-                .unsupported, line: arguments.line,
-                "\(arguments.callee) of an empty string is not supported")
-        }
-        let parts = parts(separatedBy: old, limit: limit)
-        guard new.utf8.count <= Operators.maximumCount / parts.count else {
-            throw JinjaError(
-                .limitExceeded, line: arguments.line, "\(arguments.callee) makes too much text")
-        }
-        return parts.joined(separator: new)
     }
 }
