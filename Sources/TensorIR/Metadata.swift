@@ -100,6 +100,16 @@ extension MetadataValue {
         if case .array(.string(let values)) = self { values } else { nil }
     }
 
+    /// The values of an array of floating-point numbers.
+    public var doubles: [Double]? {
+        guard case .array(let array) = self else { return nil }
+        switch array {
+        case .float32(let values): return values.map { Double($0) }
+        case .float64(let values): return values
+        default: return nil
+        }
+    }
+
     /// The values of an integer array as `Int`s, from any integer type that fits.
     public var integers: [Int]? {
         guard case .array(let array) = self else { return nil }

@@ -3,7 +3,9 @@ import TensorIR
 
 extension Normalizer {
     /// Reads the `normalizer` of a `tokenizer.json`, its sequences flattened.
-    static func list(_ json: JSON?) throws(ModelError) -> [Normalizer] {
+    ///
+    /// `map` is the table of a `Precompiled` that leaves it out.
+    static func list(_ json: JSON?, map: [UInt8]? = nil) throws(ModelError) -> [Normalizer] {
         guard let json, !json.isNull else { return [] }
         let part = TokenizerPart(json, named: "normalizer")
         let type = try part.type()
@@ -12,7 +14,7 @@ extension Normalizer {
         case "Sequence":
             var normalizers: [Normalizer] = []
             for element in try part.array("normalizers") {
-                normalizers += try Normalizer.list(element)
+                normalizers += try Normalizer.list(element, map: map)
             }
             return normalizers
         case "Nmt": return [.nmt]
@@ -36,11 +38,16 @@ extension Normalizer {
             options.lowercases = try part.bool("lowercase", default: true)
             return [.bert(options)]
         case "Precompiled":
+            let matching: CharacterMap.Matching =
+                try part.bool("longest_prefix", default: false)
+                ? .longestPrefix : .firstPrefixOfClusters
+            if json["precompiled_charsmap"] == nil, let map {
+                return [.precompiled(try CharacterMap(map, matching: matching))]
+            }
             guard let bytes = Base64.decoded(try part.string("precompiled_charsmap")) else {
                 throw part.wrong("precompiled_charsmap", "base64")
             }
-            return bytes.isEmpty
-                ? [] : [.precompiled(try CharacterMap(bytes, matching: .firstPrefixOfClusters))]
+            return bytes.isEmpty ? [] : [.precompiled(try CharacterMap(bytes, matching: matching))]
         case let other:
             throw ModelError(
                 "normalizer '\(other.escapedForDisplay)' is not supported; supported: Sequence, NFC, "
@@ -50,15 +57,19 @@ extension Normalizer {
     }
 
     /// The normalizers as one of `tokenizer.json`; null for none.
-    static func json(_ normalizers: [Normalizer]) -> JSON {
-        switch normalizers.count {
+    ///
+    /// With `leavingOutMap` a table of replacements is not repeated, which stands elsewhere, but how
+    /// it is applied.
+    static func json(_ normalizers: [Normalizer], leavingOutMap: Bool = false) -> JSON {
+        let list = normalizers.map { $0.json(leavingOutMap: leavingOutMap) }
+        return switch list.count {
         case 0: .null
-        case 1: normalizers[0].json
-        default: ["type": "Sequence", "normalizers": .array(normalizers.map(\.json))]
+        case 1: list[0]
+        default: ["type": "Sequence", "normalizers": .array(list)]
         }
     }
 
-    private var json: JSON {
+    private func json(leavingOutMap: Bool) -> JSON {
         switch self {
         case .form(let form): ["type": .string(form.rawValue)]
         case .nmt: ["type": "Nmt"]
@@ -76,6 +87,8 @@ extension Normalizer {
                 "strip_accents": options.stripsAccents.map(JSON.bool) ?? .null,
                 "lowercase": .bool(options.lowercases),
             ]
+        case .precompiled(let map) where leavingOutMap:
+            ["type": "Precompiled", "longest_prefix": .bool(map.matching == .longestPrefix)]
         case .precompiled(let map):
             [
                 "type": "Precompiled",

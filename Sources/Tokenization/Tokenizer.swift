@@ -28,7 +28,7 @@ public struct Tokenizer: Sendable {
         var rawTokens = AddedTokenMatcher()
         var normalizedTokens = AddedTokenMatcher()
         var spellings: [Int32: [UInt8]] = [:]
-        var isSpecial = definition.types.map { $0 == .control || $0 == .unknown }
+        var isSpecial = Array(repeating: false, count: definition.tokens.count)
         for token in definition.addedTokens {
             let content = Array(token.content.utf8)
             if token.isNormalized {

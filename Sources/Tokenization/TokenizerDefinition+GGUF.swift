@@ -7,13 +7,30 @@ enum TokenizerKey {
     static let preTokenizer = "tokenizer.ggml.pre"
     static let tokens = "tokenizer.ggml.tokens"
     static let types = "tokenizer.ggml.token_type"
+    static let scores = "tokenizer.ggml.scores"
     static let merges = "tokenizer.ggml.merges"
+    static let addsSpacePrefix = "tokenizer.ggml.add_space_prefix"
+    static let removesExtraSpaces = "tokenizer.ggml.remove_extra_whitespaces"
+    static let characterMap = "tokenizer.ggml.precompiled_charsmap"
+    static let tokenTypeCount = "tokenizer.ggml.token_type_count"
     static let addsBOS = "tokenizer.ggml.add_bos_token"
     static let addsEOS = "tokenizer.ggml.add_eos_token"
     static let chatTemplate = "tokenizer.chat_template"
     static let chatTemplates = "tokenizer.chat_templates"
     /// Our own: JSON of what the other keys cannot say, absent where they say everything.
     static let exact = "detent.tokenizer"
+    /// Our own: the scores of a Unigram in full, absent where 32 bits hold them.
+    static let exactScores = "detent.tokenizer.scores"
+
+    /// What `tokenizer.ggml.model` calls a model.
+    static func name(of model: TokenizerModelKind) -> String {
+        switch model {
+        case .byteLevelBPE: "gpt2"
+        case .characterBPE: "llama"
+        case .unigram: "t5"
+        case .wordPiece: "bert"
+        }
+    }
 
     static func id(of role: SpecialTokenRole) -> String {
         switch role {
@@ -36,7 +53,8 @@ extension TokenizerDefinition {
     public init(gguf metadata: Metadata) throws {
         try self.init(plainGGUF: metadata)
         guard let text = metadata[TokenizerKey.exact]?.string else { return }
-        try applyDifferences(JSON(parsing: Array(text.utf8), subject: TokenizerKey.exact))
+        try applyDifferences(
+            JSON(parsing: Array(text.utf8), subject: TokenizerKey.exact), metadata)
     }
 
     /// Reads what llama.cpp reads.
@@ -44,10 +62,15 @@ extension TokenizerDefinition {
         guard let model = metadata[TokenizerKey.model]?.string else {
             throw ModelError("the file has no tokenizer: key '\(TokenizerKey.model)' is missing")
         }
-        guard model == "gpt2" else {
+        guard
+            let kind = TokenizerModelKind.allCases.first(where: {
+                TokenizerKey.name(of: $0) == model
+            })
+        else {
+            let names = TokenizerModelKind.allCases.map(TokenizerKey.name)
             throw ModelError(
-                "tokenizer model '\(model.escapedForDisplay)' is not supported yet; supported: gpt2 "
-                    + "(byte-level BPE)")
+                "tokenizer model '\(model.escapedForDisplay)' is not supported; supported: "
+                    + names.joined(separator: ", "))
         }
         guard let tokens = metadata[TokenizerKey.tokens]?.strings,
             tokens.count <= TokenizerDefinition.maximumVocabularySize
@@ -56,6 +79,28 @@ extension TokenizerDefinition {
                 "key '\(TokenizerKey.tokens)' must be an array of UTF-8 strings, at most "
                     + "\(TokenizerDefinition.maximumVocabularySize)")
         }
+        self.init(kind, tokens: tokens)
+        if kind == .wordPiece { self.tokens = tokens.map(wordPieceToken) }
+        try readTypes(metadata)
+        for role in SpecialTokenRole.allCases {
+            specialTokens[role] = try id(metadata, TokenizerKey.id(of: role))
+        }
+        let defaults: (bos: Bool, eos: Bool)
+        switch kind {
+        case .byteLevelBPE: defaults = (try readByteLevelBPE(metadata), false)
+        case .characterBPE: defaults = try readScoredBPE(metadata)
+        case .unigram: defaults = try readUnigram(metadata)
+        case .wordPiece: defaults = readWordPiece()
+        }
+        let addsBOS = metadata[TokenizerKey.addsBOS]?.bool ?? defaults.bos
+        if addsBOS, let bos = specialTokens[.beginning] { prefix = [bos] }
+        let addsEOS = metadata[TokenizerKey.addsEOS]?.bool ?? defaults.eos
+        if addsEOS, let eos = specialTokens[.end] { suffix = [eos] }
+        chatTemplates = TokenizerDefinition.chatTemplates(metadata)
+    }
+
+    /// - Returns: whether a text starts with BOS where the file does not say.
+    private mutating func readByteLevelBPE(_ metadata: Metadata) throws(ModelError) -> Bool {
         let name = metadata[TokenizerKey.preTokenizer]?.string ?? "default"
         let preTokenizer = GGUFPreTokenizer.named(name)
         guard !GGUFPreTokenizer.plainNames.contains(name) else {
@@ -68,22 +113,14 @@ extension TokenizerDefinition {
             throw ModelError(
                 "pre-tokenizer '\(name.escapedForDisplay)' of the GGUF file is not known")
         }
-        self.init(
-            tokens: tokens, merges: try TokenizerDefinition.merges(metadata),
-            preTokenizer: preTokenizer?.steps ?? [],
-            ignoresMerges: preTokenizer?.ignoresMerges ?? false)
-        try readTypes(metadata)
-        for role in SpecialTokenRole.allCases {
-            specialTokens[role] = try id(metadata, TokenizerKey.id(of: role))
-        }
-        let addsBOS = metadata[TokenizerKey.addsBOS]?.bool ?? preTokenizer?.addsBOS ?? false
-        if addsBOS, let bos = specialTokens[.beginning] { prefix = [bos] }
-        let addsEOS = metadata[TokenizerKey.addsEOS]?.bool ?? false
-        if addsEOS, let eos = specialTokens[.end] { suffix = [eos] }
-        chatTemplates = TokenizerDefinition.chatTemplates(metadata)
+        merges = try TokenizerDefinition.merges(metadata)
+        self.preTokenizer = preTokenizer?.steps ?? []
+        ignoresMerges = preTokenizer?.ignoresMerges ?? false
+        decoder = [.byteLevel]
+        return preTokenizer?.addsBOS ?? false
     }
 
-    private static func merges(_ metadata: Metadata) throws(ModelError) -> [Merge] {
+    static func merges(_ metadata: Metadata) throws(ModelError) -> [Merge] {
         guard let joined = metadata[TokenizerKey.merges]?.strings else {
             throw ModelError("key '\(TokenizerKey.merges)' must be an array of UTF-8 strings")
         }

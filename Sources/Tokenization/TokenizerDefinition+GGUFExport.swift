@@ -28,16 +28,19 @@ extension TokenizerDefinition {
         padded.types += Array(repeating: .unused, count: size - tokens.count)
 
         var notes: [String] = []
-        let known = GGUFPreTokenizer.matching(preTokenizer, ignoresMerges: ignoresMerges)
+        let known =
+            model == .byteLevelBPE
+            ? GGUFPreTokenizer.matching(preTokenizer, ignoresMerges: ignoresMerges) : nil
         var metadata = padded.plainMetadata(
             preTokenizerName: known?.entry.names.first ?? Self.unknownName)
         // Reading back what has been written so far shows what is lost.
         metadata[TokenizerKey.exact] = .string("")
         let plain = try TokenizerDefinition(plainGGUF: metadata)
-        let differences = padded.differences(from: plain, sameCuts: known?.isExact == true)
+        let sameCuts = known?.isExact ?? (preTokenizer == plain.preTokenizer)
+        let differences = padded.differences(from: plain, sameCuts: sameCuts)
         metadata[TokenizerKey.exact] =
             differences.isEmpty ? nil : .string(JSON.object(differences).text())
-        if known == nil {
+        if known == nil, model == .byteLevelBPE {
             notes.append(
                 "the pre-tokenizer has no name in GGUF; this package reads the file back exactly, "
                     + "llama.cpp will refuse it")
@@ -58,6 +61,7 @@ extension TokenizerDefinition {
     static let unknownName = "detent"
 
     private static let effects: [(String, String)] = [
+        ("merges", "llama.cpp merges by scores and may choose other tokens"),
         ("normalizer", "llama.cpp does not apply the tokenizer's normalizer"),
         ("ignore_merges", "llama.cpp treats whole words that are tokens in another way"),
         ("added_tokens", "llama.cpp does not know some options of the added tokens"),
@@ -67,11 +71,20 @@ extension TokenizerDefinition {
 
     private func plainMetadata(preTokenizerName: String) -> Metadata {
         var metadata: Metadata = [:]
-        metadata[TokenizerKey.model] = .string("gpt2")
-        metadata[TokenizerKey.preTokenizer] = .string(preTokenizerName)
-        metadata[TokenizerKey.tokens] = .array(.string(tokens))
+        metadata[TokenizerKey.model] = .string(TokenizerKey.name(of: model))
+        metadata[TokenizerKey.preTokenizer] = .string(
+            model == .byteLevelBPE ? preTokenizerName : "default")
+        let spellings = model == .wordPiece ? tokens.map(wordPieceSpelling) : tokens
+        metadata[TokenizerKey.tokens] = .array(.string(spellings))
+        if model == .characterBPE || model == .unigram {
+            metadata[TokenizerKey.scores] = .array(.float32(exportedScores.map { Float($0) }))
+        }
         metadata[TokenizerKey.types] = .array(.int32(types.map(\.rawValue)))
-        metadata[TokenizerKey.merges] = .array(.string(merges.map { "\($0.left) \($0.right)" }))
+        if model == .byteLevelBPE || needsMergesInGGUF {
+            metadata[TokenizerKey.merges] = .array(
+                .string(merges.map { "\($0.left) \($0.right)" }))
+        }
+        addSpaceOptions(to: &metadata)
         for role in SpecialTokenRole.allCases {
             guard let id = specialTokens[role] else { continue }
             metadata[TokenizerKey.id(of: role)] = .uint32(UInt32(id))
@@ -88,60 +101,5 @@ extension TokenizerDefinition {
             metadata[TokenizerKey.chatTemplate] = .string(template.text)
         }
         return metadata
-    }
-}
-
-/// What plain GGUF keys cannot say, in the words of `tokenizer.json` where it has some.
-extension TokenizerDefinition {
-    private typealias Members = JSON.Members
-
-    fileprivate func differences(
-        from plain: TokenizerDefinition, sameCuts: Bool
-    ) -> JSON.Members {
-        var members: Members = [:]
-        if normalizers != plain.normalizers { members["normalizer"] = Normalizer.json(normalizers) }
-        if !sameCuts { members["pre_tokenizer"] = PreTokenizerStep.json(preTokenizer) }
-        if ignoresMerges != plain.ignoresMerges { members["ignore_merges"] = .bool(ignoresMerges) }
-        if let unknownToken { members["unk_token"] = .integer(Int(unknownToken)) }
-        if fusesUnknown { members["fuse_unk"] = true }
-        let added = addedTokens.filter { !plain.addedTokens.contains($0) }
-        if !added.isEmpty { members["added_tokens"] = .array(added.map(\.json)) }
-        if prefix != plain.prefix { members["prefix"] = .array(prefix.map { .integer(Int($0)) }) }
-        if suffix != plain.suffix { members["suffix"] = .array(suffix.map { .integer(Int($0)) }) }
-        return members
-    }
-
-    mutating func applyDifferences(_ json: JSON) throws(ModelError) {
-        let part = TokenizerPart(json, named: TokenizerKey.exact)
-        if let normalizer = json["normalizer"] { normalizers = try Normalizer.list(normalizer) }
-        if let steps = json["pre_tokenizer"] { preTokenizer = try PreTokenizerStep.steps(steps) }
-        ignoresMerges = try part.bool("ignore_merges", default: ignoresMerges)
-        fusesUnknown = try part.bool("fuse_unk", default: fusesUnknown)
-        unknownToken = try ids([json["unk_token"]].compactMap(\.self), part, "unk_token").first
-        for token in json["added_tokens"]?.array ?? [] {
-            let options = TokenizerPart(token, named: TokenizerKey.exact)
-            guard let id = try ids([token["id"] ?? .null], part, "added_tokens").first,
-                let place = addedTokens.firstIndex(where: { $0.id == id })
-            else { throw part.wrong("added_tokens", "a list of added tokens of the vocabulary") }
-            addedTokens[place].isNormalized = try options.bool("normalized", default: false)
-            addedTokens[place].stripsLeft = try options.bool("lstrip", default: false)
-            addedTokens[place].stripsRight = try options.bool("rstrip", default: false)
-            addedTokens[place].isSingleWord = try options.bool("single_word", default: false)
-        }
-        if let list = json["prefix"]?.array { prefix = try ids(list, part, "prefix") }
-        if let list = json["suffix"]?.array { suffix = try ids(list, part, "suffix") }
-    }
-
-    private func ids(
-        _ list: [JSON], _ part: TokenizerPart, _ key: String
-    ) throws(ModelError) -> [Int32] {
-        var ids: [Int32] = []
-        for element in list {
-            guard let id = element.integer, tokens.indices.contains(id) else {
-                throw part.wrong(key, "ids of the vocabulary")
-            }
-            ids.append(Int32(id))
-        }
-        return ids
     }
 }

@@ -69,7 +69,19 @@ extension TokenizerDefinition {
         case .unigram: try readUnigram(part, added)
         case .wordPiece: try readWordPiece(part, added)
         }
+        markTypes()
         try readPostProcessor(tokenizer["post_processor"])
+    }
+
+    /// Says of bytes and of the unknown token what they are, as SentencePiece does.
+    private mutating func markTypes() {
+        guard model == .characterBPE || model == .unigram else { return }
+        if let unknownToken { types[Int(unknownToken)] = .unknown }
+        guard usesByteFallback else { return }
+        for (id, token) in tokens.enumerated()
+        where types[id] == .normal && ByteToken.byte(of: Array(token.utf8)) != nil {
+            types[id] = .byte
+        }
     }
 
     /// Files from before 2020 leave the type out; then the members tell.

@@ -90,7 +90,7 @@ public struct TokenizerDefinition: Sendable, Hashable {
 }
 
 /// How words become tokens.
-public enum TokenizerModelKind: String, Sendable, Hashable {
+public enum TokenizerModelKind: String, Sendable, Hashable, CaseIterable {
     /// Byte pair encoding over bytes (Sennrich et al. 2016; Radford et al. 2019).
     case byteLevelBPE
     /// Byte pair encoding over characters, as SentencePiece has it (Kudo and Richardson 2018).
