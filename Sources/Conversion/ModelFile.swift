@@ -23,16 +23,27 @@ public enum ModelFile {
         return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
     }
 
+    /// The files that a tokenizer is read from, the first that is there.
+    private static let tokenizerNames = ["tokenizer.json", "tokenizer.model", "vocab.txt"]
+
     /// Opens a model's tokenizer, for which the weights need not be there.
-    /// - Parameter path: what `open` takes, a folder with a `tokenizer.json`, or that file itself.
+    /// - Parameter path: what `open` takes, a folder with a `tokenizer.json`, a `tokenizer.model` or a
+    ///   `vocab.txt`, or such a file itself.
     /// - Returns: the tokenizer, ready for text.
     /// - Throws: what `open` throws, and `ModelError` for a tokenizer that is not supported.
     public static func tokenizer(_ path: String) throws -> Tokenizer {
-        let file = FileSystem.isFolder(path) ? "\(path)/tokenizer.json" : path
-        guard splitPath(file).name == "tokenizer.json", FileSystem.exists(file) else {
+        let candidates =
+            FileSystem.isFolder(path)
+            ? tokenizerNames.map { "\(path)/\($0)" }
+            : tokenizerNames.contains(splitPath(path).name) ? [path] : []
+        guard let file = candidates.first(where: FileSystem.exists) else {
             return try Tokenizer(checkpoint: open(path))
         }
-        let documents = try SafetensorsCheckpoint.documents(beside: file)
+        var documents = try SafetensorsCheckpoint.documents(beside: file)
+        // Whoever names a file means that one, not a better one beside it.
+        for name in tokenizerNames where name != splitPath(file).name {
+            if !FileSystem.isFolder(path) { documents[name] = nil }
+        }
         return try Tokenizer(
             checkpoint: Checkpoint(
                 path: path, dialect: .huggingFace, documents: documents, tensors: []))

@@ -8,7 +8,7 @@ public enum SafetensorsCheckpoint {
     public static let documentNames = [
         "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json",
         "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-        "tokenizer.model", "chat_template.jinja", "quantization_config.json",
+        "tokenizer.model", "vocab.txt", "chat_template.jinja", "quantization_config.json",
         "quantize_config.json",
     ]
 

@@ -10,10 +10,7 @@ extension TokenizerDefinition {
     mutating func readScoredBPE(_ metadata: Metadata) throws(ModelError) -> (Bool, Bool) {
         try readScores(metadata)
         let addsPrefix = metadata[TokenizerKey.addsSpacePrefix]?.bool ?? true
-        let escape = Normalizer.replace(.literal(" "), with: Self.spaceText)
-        normalizers = addsPrefix ? [.prepend(Self.spaceText), escape] : [escape]
-        decoder = [.replace(Self.spaceText, with: " "), .byteFallback, .fuse]
-        if addsPrefix { decoder.append(.strip(" ", start: 1, stop: 0)) }
+        setSentencePieceText(nil, removesExtraSpaces: false, addsPrefix: addsPrefix)
         setDefaults([.beginning: 1, .end: 2, .unknown: 0])
         unknownToken = specialTokens[.unknown]
         fusesUnknown = true
@@ -26,24 +23,16 @@ extension TokenizerDefinition {
             scores = exact
         }
         let addsPrefix = metadata[TokenizerKey.addsSpacePrefix]?.bool ?? true
+        var map: CharacterMap?
         if let value = metadata[TokenizerKey.characterMap] {
             guard let bytes = value.bytes else {
                 throw ModelError("key '\(TokenizerKey.characterMap)' must be an array of bytes")
             }
-            if !bytes.isEmpty {
-                normalizers = [.precompiled(try CharacterMap(bytes, matching: .longestPrefix))]
-            }
+            if !bytes.isEmpty { map = try CharacterMap(bytes, matching: .longestPrefix) }
         }
-        if metadata[TokenizerKey.removesExtraSpaces]?.bool == true {
-            normalizers += [
-                .strip(left: true, right: true), .replace(.expression(" {2,}"), with: " "),
-            ]
-        }
-        preTokenizer = [
-            .metaspace(
-                MetaspaceOptions(prependScheme: addsPrefix ? .always : .never, splits: false))
-        ]
-        decoder = [.metaspace(Self.space, dropsFirst: addsPrefix)]
+        setSentencePieceText(
+            map, removesExtraSpaces: metadata[TokenizerKey.removesExtraSpaces]?.bool ?? false,
+            addsPrefix: addsPrefix)
         setDefaults([.end: 1, .unknown: 2, .padding: 0])
         unknownToken = specialTokens[.unknown]
         fusesUnknown = true
@@ -120,7 +109,19 @@ extension TokenizerDefinition {
         guard model == .characterBPE, !merges.isEmpty else { return false }
         var scored = self
         scored.scores = exportedScores.map { Double(Float($0)) }
-        return MergeTable.merges(scoresOf: scored) != merges
+        let list = MergeTable.merges(scoresOf: scored)
+        return Set(list) != Set(merges) || order(list) != order(merges)
+    }
+
+    /// The tokens that merges make, most urgent first. In which order one token's own merges stand
+    /// matters to no text.
+    private func order(_ merges: [Merge]) -> [ExactString] {
+        var order: [ExactString] = []
+        for merge in merges {
+            let result = ExactString(merge.left + merge.right)
+            if result != order.last { order.append(result) }
+        }
+        return order
     }
 
     /// How spaces are spelled, and SentencePiece's table of replacements.

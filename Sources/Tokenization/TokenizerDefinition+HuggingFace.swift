@@ -10,10 +10,14 @@ extension TokenizerDefinition {
         switch checkpoint.dialect {
         case .gguf: try self.init(gguf: checkpoint.metadata)
         case .huggingFace:
-            guard let tokenizer = try checkpoint.json("tokenizer.json") else {
-                throw ModelError("there is no tokenizer.json beside the weights")
+            if let tokenizer = try checkpoint.json("tokenizer.json") {
+                try self.init(tokenizer: tokenizer)
+                if let bytes = checkpoint.documents["tokenizer.model"] {
+                    try takeScores(ofSentencePiece: bytes)
+                }
+            } else {
+                try self.init(folder: checkpoint)
             }
-            try self.init(tokenizer: tokenizer)
             var configurations: [JSON] = []
             for name in ["tokenizer_config.json", "special_tokens_map.json"] {
                 if let document = try checkpoint.json(name) { configurations.append(document) }

@@ -79,6 +79,11 @@ extension TokenizerDefinition {
         }
         // Without settings, a template's only token before or after the text plays that part.
         guard settings.isEmpty else { return }
+        if model == .wordPiece {
+            specialTokens[.classification] = specialTokens[.classification] ?? prefix.first
+            specialTokens[.separator] = specialTokens[.separator] ?? suffix.last
+            return
+        }
         if prefix.count == 1 { specialTokens[.beginning] = specialTokens[.beginning] ?? prefix[0] }
         if suffix.count == 1 { specialTokens[.end] = specialTokens[.end] ?? suffix[0] }
     }
