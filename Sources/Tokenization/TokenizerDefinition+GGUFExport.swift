@@ -26,6 +26,10 @@ extension TokenizerDefinition {
         var padded = self
         padded.tokens += (tokens.count..<size).map(TokenizerDefinition.filler)
         padded.types += Array(repeating: .unused, count: size - tokens.count)
+        if !scores.isEmpty {
+            padded.scores += Array(repeating: 0, count: size - tokens.count)
+        }
+        if model == .unigram { padded.outsideModel.formUnion(Int32(tokens.count)..<Int32(size)) }
 
         var notes: [String] = []
         let known =

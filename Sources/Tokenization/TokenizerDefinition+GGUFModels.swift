@@ -33,6 +33,7 @@ extension TokenizerDefinition {
         setSentencePieceText(
             map, removesExtraSpaces: metadata[TokenizerKey.removesExtraSpaces]?.bool ?? false,
             addsPrefix: addsPrefix)
+        hideTokensThatAreNoText()
         setDefaults([.end: 1, .unknown: 2, .padding: 0])
         unknownToken = specialTokens[.unknown]
         fusesUnknown = true

@@ -37,6 +37,7 @@ extension TokenizerDefinition {
             specialTokens[role] = Int32(id)
         }
         unknownToken = specialTokens[.unknown]
+        if self.model == .unigram { hideTokensThatAreNoText() }
         let map =
             model.characterMap.isEmpty
             ? nil : try CharacterMap(model.characterMap, matching: .longestPrefix)
@@ -45,6 +46,18 @@ extension TokenizerDefinition {
             escapesSpaces: model.escapesSpaces)
         if self.model == .characterBPE, let bos = specialTokens[.beginning] { prefix = [bos] }
         if self.model == .unigram, let eos = specialTokens[.end] { suffix = [eos] }
+    }
+
+    /// Text that is spelled like a control token or a byte is still text to SentencePiece.
+    mutating func hideTokensThatAreNoText() {
+        for (id, type) in types.enumerated() {
+            switch type {
+            case .control, .unknown, .byte: outsideModel.insert(Int32(id))
+            case .unused where tokens[id] == TokenizerDefinition.filler(id):
+                outsideModel.insert(Int32(id))
+            case .normal, .userDefined, .unused: break
+            }
+        }
     }
 
     /// How SentencePiece changes a text before and after.

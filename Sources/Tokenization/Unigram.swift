@@ -18,11 +18,9 @@ struct Unigram: TokenizationModel {
             throw ModelError("a Unigram needs a score for each of its tokens")
         }
         var trie = ByteTrie()
-        var vocabulary = ByteTable(minimumCapacity: definition.tokens.count)
         for (id, token) in definition.tokens.enumerated()
         where !definition.outsideModel.contains(Int32(id)) {
             let bytes = Array(token.utf8)
-            vocabulary.insert(bytes, Int32(id))
             if !bytes.isEmpty { trie.insert(bytes, Int32(id)) }
         }
         self.trie = trie
@@ -31,7 +29,7 @@ struct Unigram: TokenizationModel {
             .filter { !definition.outsideModel.contains(Int32($0)) }
             .map { definition.scores[$0] }.min()
         unknownScore = (least ?? 0) - Unigram.unknownPenalty
-        fallback = UnknownText(definition, vocabulary)
+        fallback = UnknownText(definition, ByteTable(definition.tokens))
         fusesUnknown = definition.fusesUnknown
         steps = try CuttingStep.compiled(definition.preTokenizer)
     }

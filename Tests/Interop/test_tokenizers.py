@@ -5,7 +5,10 @@ import pytest
 
 from support import SHARED, needs_shared, run
 
-FOLDERS = ["bpe-digits", "bpe-gpt2", "bpe-gpt2-prefix-space", "bpe-llama3", "bpe-qwen2-nfc"]
+FOLDERS = [
+    "bpe-digits", "bpe-gpt2", "bpe-gpt2-prefix-space", "bpe-llama3", "bpe-qwen2-nfc",
+    "spm-bpe-byte-fallback", "unigram-nfkc", "wordpiece-bert-uncased",
+]
 
 
 @needs_shared

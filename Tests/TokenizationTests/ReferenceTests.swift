@@ -12,6 +12,7 @@ import Testing
         .enabled(if: Repository.hasShared, "needs the material beside the checkout"),
         arguments: [
             "bpe-digits", "bpe-gpt2", "bpe-gpt2-prefix-space", "bpe-llama3", "bpe-qwen2-nfc",
+            "spm-bpe-byte-fallback", "unigram-nfkc", "wordpiece-bert-uncased",
         ])
     func encodesAndDecodesAsTheTokenizersLibrary(name: String) throws {
         let folder = Repository.shared("tokenizers/\(name)")
@@ -37,7 +38,10 @@ import Testing
 
     @Test(
         .enabled(if: Repository.hasShared, "needs the material beside the checkout"),
-        arguments: [("gpt-2", false), ("llama-bpe", true), ("qwen2", false)])
+        arguments: [
+            ("gpt-2", false), ("llama-bpe", true), ("qwen2", false), ("llama-spm", true),
+            ("phi-3", true), ("bert-bge", false),
+        ])
     func encodesAsLlamaCPP(name: String, addsBOS: Bool) throws {
         let path = Repository.shared("tokenizers/llama.cpp/ggml-vocab-\(name).gguf")
         let tokenizer = try Tokenizer(checkpoint: GGUFCheckpoint.open(path: path))
