@@ -58,6 +58,7 @@ extension TokenizerDefinition {
     /// - Parameters:
     ///   - json: what `differences` gave.
     ///   - metadata: the keys that it belongs to, which hold what is too long for it.
+    /// - Throws: `ModelError` naming what contradicts the vocabulary.
     mutating func applyDifferences(_ json: JSON, _ metadata: Metadata) throws(ModelError) {
         let part = TokenizerPart(json, named: TokenizerKey.exact)
         if let normalizer = json["normalizer"] {
