@@ -147,8 +147,10 @@ extension ConfigurationField {
             }
             description.setWindow(window) { windowed[$0] }
         } write: { description in
+            // Some families' code asks for a window even where `layer_types` gives it to no layer.
+            let window = (description.window ?? otherwise).map { JSON.integer($0) } ?? .null
             var members: [(key: String, value: JSON)] = [
-                ("sliding_window", description.window.map { .integer($0) } ?? .null),
+                ("sliding_window", window),
                 (
                     "layer_types",
                     .array(

@@ -23,7 +23,7 @@ extension Family {
         fields: .sizes(keyValueHeads: 16) + qwen + [
             .flag("qkv_bias", adds: [.query, .key, .value], to: \.biases, otherwise: true),
             .windowedLayers(flag: "use_sliding_window") { configuration, layer throws(ModelError) in
-                let limit = try configuration.count("max_window_layers") ?? 28
+                let limit = try configuration.maximumWindowLayers()
                 return layer.isMultiple(of: 2) && layer < limit
             },
             .experts(count: ["num_experts"], countOtherwise: 60, usedOtherwise: 4),
@@ -81,14 +81,24 @@ extension Family {
     ]
 }
 
+extension Configuration {
+    /// `max_window_layers`, which may be 0, unlike a count.
+    fileprivate func maximumWindowLayers() throws(ModelError) -> Int {
+        let key = "max_window_layers"
+        guard let value = json(at: key) else { return 28 }
+        guard let limit = value.integer, limit >= 0 else {
+            throw wrong(key, "an integer from 0")
+        }
+        return limit
+    }
+}
+
 extension ConfigurationField {
     /// Windows from the layer on that `max_window_layers` states.
     fileprivate static let windowsFromLayer = ConfigurationField.windowedLayers(
         flag: "use_sliding_window"
     ) { configuration, layer throws(ModelError) in
-        // 0 is allowed here, which a count is not.
-        let first = configuration.json["max_window_layers"]?.integer ?? 28
-        return layer >= first
+        try layer >= configuration.maximumWindowLayers()
     }
 
     /// Qwen's experts: their width, how their probabilities are scaled, and which layers have them.
