@@ -54,6 +54,9 @@ extension TokenizerDefinition {
                 "llama.cpp knows the pre-tokenizer as '\(known.entry.names[0])' and cuts some texts in "
                     + "another way; this package reads the file back exactly")
         }
+        if model != .byteLevelBPE, differences["pre_tokenizer"] != nil {
+            notes.append("llama.cpp cuts some texts, or puts spaces before them, in another way")
+        }
         for (key, effect) in Self.effects where differences[key] != nil {
             notes.append(effect)
         }
