@@ -152,12 +152,19 @@ extension DecoderStep {
 
     /// English, as BERT's authors had it.
     private static func cleanedUp(_ token: [UInt8]) -> [UInt8] {
-        let changes = [
-            (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
-            (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
-        ]
-        return changes.reduce(token) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
+        // Nearly no token has one of these: a space, and a character that follows it below.
+        let isCandidate = zip(token, token.dropFirst()).contains { first, second in
+            first == UInt8(ascii: " ") && cleanUpFollowers.contains(second)
+        }
+        guard isCandidate else { return token }
+        return cleanUps.reduce(token) { $0.replacing(Array($1.0.utf8), with: Array($1.1.utf8)) }
     }
+
+    private static let cleanUps = [
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"),
+        (" 'm", "'m"), (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ]
+    private static let cleanUpFollowers = Array(".?!,'nd".utf8)
 }
 
 /// Tokens that stand for one byte: `<0x0A>`.
