@@ -41,7 +41,7 @@ extension Normalizer {
             let matching: CharacterMap.Matching =
                 try part.bool("longest_prefix", default: false)
                 ? .longestPrefix : .firstPrefixOfClusters
-            if json["precompiled_charsmap"] == nil, let map {
+            if json["precompiled_charsmap"]?.isNull != false, let map {
                 return [.precompiled(try CharacterMap(map, matching: matching))]
             }
             guard let bytes = Base64.decoded(try part.string("precompiled_charsmap")) else {
@@ -58,10 +58,12 @@ extension Normalizer {
 
     /// The normalizers as one of `tokenizer.json`; null for none.
     ///
-    /// With `leavingOutMap` a table of replacements is not repeated, which stands elsewhere, but how
-    /// it is applied.
-    static func json(_ normalizers: [Normalizer], leavingOutMap: Bool = false) -> JSON {
-        let list = normalizers.map { $0.json(leavingOutMap: leavingOutMap) }
+    /// With `isOwn` they say more than the library reads: how a table of replacements is applied. With
+    /// `leavingOutMap` the table is not repeated, which stands elsewhere.
+    static func json(
+        _ normalizers: [Normalizer], isOwn: Bool = false, leavingOutMap: Bool = false
+    ) -> JSON {
+        let list = normalizers.map { $0.json(isOwn: isOwn, leavingOutMap: leavingOutMap) }
         return switch list.count {
         case 0: .null
         case 1: list[0]
@@ -69,7 +71,7 @@ extension Normalizer {
         }
     }
 
-    private func json(leavingOutMap: Bool) -> JSON {
+    private func json(isOwn: Bool, leavingOutMap: Bool) -> JSON {
         switch self {
         case .form(let form): ["type": .string(form.rawValue)]
         case .nmt: ["type": "Nmt"]
@@ -87,8 +89,14 @@ extension Normalizer {
                 "strip_accents": options.stripsAccents.map(JSON.bool) ?? .null,
                 "lowercase": .bool(options.lowercases),
             ]
-        case .precompiled(let map) where leavingOutMap:
-            ["type": "Precompiled", "longest_prefix": .bool(map.matching == .longestPrefix)]
+        case .precompiled(let map) where map.matching == .longestPrefix && isOwn:
+            [
+                "type": "Precompiled", "longest_prefix": true,
+                "precompiled_charsmap": leavingOutMap
+                    ? .null : .string(Base64.encoded(map.bytes)),
+            ]
+        case .precompiled where leavingOutMap:
+            ["type": "Precompiled", "precompiled_charsmap": nil]
         case .precompiled(let map):
             [
                 "type": "Precompiled",

@@ -7,7 +7,8 @@ extension TokenizerDefinition {
     func differences(from plain: TokenizerDefinition, sameCuts: Bool) -> JSON.Members {
         var members: JSON.Members = [:]
         if normalizers != plain.normalizers {
-            members["normalizer"] = Normalizer.json(normalizers, leavingOutMap: model == .unigram)
+            members["normalizer"] = Normalizer.json(
+                normalizers, isOwn: true, leavingOutMap: model == .unigram)
         }
         if !sameCuts { members["pre_tokenizer"] = PreTokenizerStep.json(preTokenizer) }
         if decoder != plain.decoder { members["decoder"] = DecoderStep.json(decoder) }

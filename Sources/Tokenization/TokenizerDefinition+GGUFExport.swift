@@ -54,6 +54,11 @@ extension TokenizerDefinition {
                 "llama.cpp knows the pre-tokenizer as '\(known.entry.names[0])' and cuts some texts in "
                     + "another way; this package reads the file back exactly")
         }
+        if model == .characterBPE, !usesByteFallback {
+            notes.append(
+                "llama.cpp ends at characters that are no tokens: the vocabulary has none for bytes"
+            )
+        }
         if model != .byteLevelBPE, differences["pre_tokenizer"] != nil {
             notes.append("llama.cpp cuts some texts, or puts spaces before them, in another way")
         }

@@ -68,7 +68,8 @@ extension TokenizerDefinition {
         if let map { normalizers = [.precompiled(map)] }
         if removesExtraSpaces {
             normalizers += [
-                .strip(left: true, right: true), .replace(.expression(" {2,}"), with: " "),
+                .replace(.expression(#"\A +| +\z"#), with: ""),
+                .replace(.expression(" {2,}"), with: " "),
             ]
         }
         if addsPrefix { normalizers.append(.prepend(space)) }

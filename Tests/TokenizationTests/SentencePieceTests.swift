@@ -78,6 +78,13 @@ import Testing
         #expect(try Tokenizer(TokenizerDefinition(gguf: metadata)).encode("hello") == [1, 268])
     }
 
+    /// A table that is applied in SentencePiece's way stays with any model.
+    @Test(arguments: [true, false]) func tablesSurviveGGUF(isBPE: Bool) throws {
+        let bytes = smallSentencePiece(isBPE: isBPE, characterMap: smallCharacterMap)
+        let definition = try TokenizerDefinition(sentencePiece: bytes)
+        #expect(try TokenizerDefinition(gguf: definition.gguf().metadata) == definition)
+    }
+
     /// A trie with the keys "A" and "é" and the replacements "b" and "".
     @Test(arguments: [CharacterMap.Matching.longestPrefix, .firstPrefixOfClusters])
     func replacesByItsTable(matching: CharacterMap.Matching) throws {
