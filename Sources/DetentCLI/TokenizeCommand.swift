@@ -8,11 +8,13 @@ import Tokenization
 struct TokenizeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokenize",
-        abstract: "Turn text into a model's token ids.",
-        usage: "detent tokenize [<options>] [<model>] (--text <text> | --file <file>)",
+        abstract: "Turn text into a model's token ids, and ids into text.",
+        usage:
+            "detent tokenize [<options>] [<model>] (--text <text> | --file <file> | --ids <ids>)",
         discussion: """
               detent tokenize SmolLM2-135M --text "Hello, world"
               detent tokenize out.gguf --file text.txt --json
+              detent tokenize out.gguf --ids "19556 28 905"
             """)
 
     @Argument(
@@ -24,20 +26,41 @@ struct TokenizeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("A file with the text.", valueName: "file"), completion: .file())
     var file: String?
 
-    @Flag(help: "Leave out the BOS and EOS tokens that the tokenizer would add.")
+    @Option(help: "Token ids to turn back into text, with spaces or commas between them.")
+    var ids: String?
+
+    @Flag(
+        help: """
+            Leave out the BOS and EOS tokens that the tokenizer would add; with --ids, all special \
+            tokens.
+            """)
     var noSpecial = false
 
-    @Flag(help: "Print {\"ids\":[…]} instead of a table of ids and their text.")
+    @Flag(
+        help:
+            "Print {\"ids\":[…]} instead of a table of ids and their text; {\"text\":…} with --ids."
+    )
     var json = false
 
     func validate() throws {
-        if (text == nil) == (file == nil) {
-            throw ValidationError("Name the text with either '--text' or '--file'.")
+        guard [text, file, ids].count(where: { $0 != nil }) == 1 else {
+            throw ValidationError("Give one of '--text', '--file' and '--ids'.")
+        }
+        _ = try parsedIDs()
+    }
+
+    private func parsedIDs() throws -> [Int32] {
+        try (ids ?? "").split { $0 == " " || $0 == "," }.map { word in
+            guard let id = Int32(word), id >= 0 else {
+                throw ValidationError("'--ids' has '\(word)', which is no token id.")
+            }
+            return id
         }
     }
 
     func run() throws {
         let tokenizer = try ModelFile.tokenizer(model ?? BundledData.defaultModelPath)
+        if ids != nil { return try decode(parsedIDs(), with: tokenizer) }
         guard let file else { return try encode(Array((text ?? "").utf8), with: tokenizer) }
         let mapped = try MappedFile(path: file)
         do {
@@ -45,6 +68,12 @@ struct TokenizeCommand: ParsableCommand {
         } catch let error as FormatError {
             throw error.inFile(file)
         }
+    }
+
+    private func decode(_ ids: [Int32], with tokenizer: Tokenizer) throws {
+        let text = tokenizer.decode(ids, skipSpecial: noSpecial)
+        let line = json ? JSON.object(["text": .string(text)]).text() : text
+        try StandardStream.output.write(line + "\n")
     }
 
     private func encode(_ text: [UInt8], with tokenizer: Tokenizer) throws {
