@@ -36,9 +36,12 @@ class Llama:
         api.llama_backend_init()
         parameters = api.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        parameters.vocab_only = self.vocabulary_only
         self.model = api.llama_model_load_from_file(self.path.encode(), parameters)
         assert self.model, f"llama.cpp cannot load {self.path}:\n{''.join(_messages[-8:])}"
         self.vocabulary = api.llama_model_get_vocab(self.model)
+        if self.vocabulary_only:
+            return self
         parameters = api.llama_context_default_params()
         parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = self.context_size
         parameters.n_threads = parameters.n_threads_batch = self.threads
@@ -51,8 +54,9 @@ class Llama:
         return self
 
     def __exit__(self, *_):
-        api.llama_batch_free(self.batch)
-        api.llama_free(self.context)
+        if not self.vocabulary_only:
+            api.llama_batch_free(self.batch)
+            api.llama_free(self.context)
         api.llama_model_free(self.model)
 
     def tokenize(self, text, add_special=True, parse_special=False):
