@@ -25,10 +25,10 @@ def perplexity(logits, ids):
 class Llama:
     """A model as llama.cpp sees it. Use in a `with` statement."""
 
-    def __init__(self, path, context=512, threads=2, exact_cache=False):
-        """`exact_cache` keeps keys and values in F32 instead of F16."""
+    def __init__(self, path, context=512, threads=2, exact_cache=False, vocabulary_only=False):
+        """`exact_cache` keeps keys and values in F32 instead of F16; `vocabulary_only` loads no weights."""
         self.context_size, self.threads, self.path = context, threads, str(path)
-        self.exact_cache = exact_cache
+        self.exact_cache, self.vocabulary_only = exact_cache, vocabulary_only
 
     def __enter__(self):
         _messages.clear()
