@@ -24,11 +24,13 @@ public enum ModelFile {
     }
 
     /// The files that a tokenizer is read from, the first that is there.
-    private static let tokenizerNames = ["tokenizer.json", "tokenizer.model", "vocab.txt"]
+    private static let tokenizerNames = [
+        "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt",
+    ]
 
     /// Opens a model's tokenizer, for which the weights need not be there.
-    /// - Parameter path: what `open` takes, a folder with a `tokenizer.json`, a `tokenizer.model` or a
-    ///   `vocab.txt`, or such a file itself.
+    /// - Parameter path: what `open` takes, a folder with a `tokenizer.json`, a `tokenizer.model`, a
+    ///   `vocab.json` with `merges.txt` or a `vocab.txt`, or such a file itself.
     /// - Returns: the tokenizer, ready for text.
     /// - Throws: what `open` throws, and `ModelError` for a tokenizer that is not supported.
     public static func tokenizer(_ path: String) throws -> Tokenizer {

@@ -46,7 +46,7 @@ extension TokenizerDefinition {
 
     /// Reads the tokenizer of a folder with `vocab.json` and `merges.txt`.
     ///
-    /// Tokens that were added later are left to whoever reads the other files.
+    /// Tokens that were added later come from other files, and special ones after those.
     /// - Throws: `FormatError` and `ModelError`, naming the file or a class that is not known.
     init(vocabulary: JSON, merges bytes: [UInt8], of checkpoint: Checkpoint) throws {
         let settings = try checkpoint.json("tokenizer_config.json") ?? [:]
@@ -65,8 +65,6 @@ extension TokenizerDefinition {
                 "normalizer": tokenizerClass.normalizer,
                 "pre_tokenizer": PreTokenizerStep.json(steps), "decoder": ["type": "ByteLevel"],
             ])
-        addSpecialTokens(
-            tokenizerClass, settings, try checkpoint.json("special_tokens_map.json") ?? [:])
     }
 
     private static func bytePairClass(
@@ -116,9 +114,11 @@ extension TokenizerDefinition {
     }
 
     /// Makes the tokens with a part to play special, and adds those that are new.
-    private mutating func addSpecialTokens(
-        _ tokenizerClass: BytePairClass, _ settings: JSON, _ map: JSON
-    ) {
+    mutating func addSpecialTokens(ofBytePairs checkpoint: Checkpoint) throws {
+        let settings = try checkpoint.json("tokenizer_config.json") ?? [:]
+        let map = try checkpoint.json("special_tokens_map.json") ?? [:]
+        let tokenizerClass = try TokenizerDefinition.bytePairClass(
+            settings, try checkpoint.json("config.json") ?? [:])
         for role in SpecialTokenRole.allCases {
             let key = "\(role.rawValue)_token"
             let entry = [settings[key], map[key]].compactMap(\.self).first { !$0.isNull }
@@ -136,10 +136,13 @@ extension TokenizerDefinition {
             }
             specialTokens[role] = id
             types[Int(id)] = .control
-            addedTokens.removeAll { $0.id == id }
-            let stripsLeft = entry?["lstrip"]?.bool ?? (role == .mask && entry?.string == nil)
-            addedTokens.append(
-                AddedToken(content, id: id, isSpecial: true, stripsLeft: stripsLeft))
+            if let known = addedTokens.firstIndex(where: { $0.id == id }) {
+                addedTokens[known].isSpecial = true
+            } else {
+                let stripsLeft = entry?["lstrip"]?.bool ?? (role == .mask && entry == nil)
+                addedTokens.append(
+                    AddedToken(content, id: id, isSpecial: true, stripsLeft: stripsLeft))
+            }
         }
         addedTokens.sort { $0.id < $1.id }
         if tokenizerClass.isEnclosed, let first = specialTokens[.classification],

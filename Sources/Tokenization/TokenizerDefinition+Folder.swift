@@ -3,20 +3,26 @@ import TensorIR
 
 /// Folders without a `tokenizer.json`.
 extension TokenizerDefinition {
-    /// Reads what older tokenizers are made of: `tokenizer.model` or `vocab.txt`.
+    /// Reads what older tokenizers are made of: `tokenizer.model`, `vocab.json` with `merges.txt`, or
+    /// `vocab.txt`.
     init(folder checkpoint: Checkpoint) throws {
         if let bytes = checkpoint.documents["tokenizer.model"] {
             try self.init(sentencePiece: bytes)
+        } else if let vocabulary = try checkpoint.json("vocab.json"),
+            let merges = checkpoint.documents["merges.txt"]
+        {
+            try self.init(vocabulary: vocabulary, merges: merges, of: checkpoint)
         } else if let bytes = checkpoint.documents["vocab.txt"] {
             try self.init(wordList: bytes, try checkpoint.json("tokenizer_config.json") ?? [:])
         } else {
             throw ModelError(
-                "there is no tokenizer beside the weights: no tokenizer.json, tokenizer.model or "
-                    + "vocab.txt")
+                "there is no tokenizer beside the weights: no tokenizer.json, tokenizer.model, "
+                    + "vocab.json with merges.txt, or vocab.txt")
         }
         try addTokens(
             try checkpoint.json("added_tokens.json"),
             try checkpoint.json("tokenizer_config.json")?["added_tokens_decoder"])
+        if model == .byteLevelBPE { try addSpecialTokens(ofBytePairs: checkpoint) }
     }
 
     /// BERT's `vocab.txt`: a token a line, its number the id.
