@@ -1,4 +1,4 @@
-// Made by Tools/make_compatibility_table.py from Unicode 14.0.0. Do not edit.
+// Made by make_compatibility_table.py from Unicode 14.0.0. Do not edit.
 
 extension CompatibilityDecomposition {
     /// `character=decomposition`, in hexadecimal, separated by spaces; the characters of a decomposition

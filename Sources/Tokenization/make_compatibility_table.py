@@ -1,6 +1,6 @@
 """Writes Sources/Tokenization/CompatibilityTable.swift from Python's tables of Unicode.
 
-    python3 Tools/make_compatibility_table.py
+    python3 Sources/Tokenization/make_compatibility_table.py
 
 Every character whose compatibility decomposition is not its canonical one, with that decomposition.
 """
@@ -8,10 +8,10 @@ import pathlib
 import textwrap
 import unicodedata
 
-TARGET = pathlib.Path(__file__).parent.parent / "Sources/Tokenization/CompatibilityTable.swift"
+TARGET = pathlib.Path(__file__).parent / "CompatibilityTable.swift"
 
 HEADER = '''\
-// Made by Tools/make_compatibility_table.py from Unicode {version}. Do not edit.
+// Made by make_compatibility_table.py from Unicode {version}. Do not edit.
 
 extension CompatibilityDecomposition {{
     /// `character=decomposition`, in hexadecimal, separated by spaces; the characters of a decomposition
