@@ -114,7 +114,7 @@ extension DecoderDescription {
                 "\(layerCount) layers; at most \(DecoderDescription.maximumLayerCount) are "
                     + "supported")
         }
-        if let experts, layers.contains(where: \.usesExperts) {
+        if let experts {
             guard experts.count <= DecoderDescription.maximumExpertCount else {
                 throw ModelError(
                     "\(experts.count) experts; at most "
@@ -125,7 +125,7 @@ extension DecoderDescription {
                     "\(layerCount) layers of \(experts.count) experts; at most "
                         + "\(DecoderDescription.maximumExpertTotal) experts are supported")
             }
-            guard (1...experts.count).contains(experts.usedCount) else {
+            guard 1 <= experts.usedCount, experts.usedCount <= experts.count else {
                 throw ModelError(
                     "each token cannot visit \(experts.usedCount) of \(experts.count) experts")
             }

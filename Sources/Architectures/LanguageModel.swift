@@ -105,14 +105,15 @@ public struct LanguageModel: Sendable {
     }
 
     private func checkTensors() throws(ModelError) {
-        let missing = description.requiredRoles.filter { tensors[$0] == nil }
+        let roles = description.requiredRoles
+        let missing = roles.filter { tensors[$0] == nil }
         guard missing.isEmpty else {
             let names = missing.prefix(5).compactMap { family.name(of: $0, in: checkpoint.dialect) }
             throw ModelError(
                 "\(missing.count) tensors are missing: " + names.joined(separator: ", ")
                     + (missing.count > 5 ? ", …" : ""))
         }
-        let required = Set(description.requiredRoles)
+        let required = Set(roles)
         for (role, tensor) in tensors {
             let name = tensor.descriptor.name.escapedForDisplay
             guard role.layer ?? 0 < description.layerCount else {
