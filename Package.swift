@@ -60,7 +60,8 @@ let package = Package(
         // Layer 2
         library("SafetensorsFormat", ["TensorIR"]),
         library("GGUFFormat", ["TensorIR"]),
-        library("BlockFormats", ["TensorIR", "CKernels"]),
+        library(
+            "BlockFormats", ["TensorIR", "CKernels"], exclude: ["make_codebook_tables.py"]),
         library(
             "Tokenization", ["TensorIR", "CPCRE2"], exclude: ["make_compatibility_table.py"]),
         library("Architectures", ["TensorIR"]),

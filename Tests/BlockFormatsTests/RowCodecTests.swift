@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test func refusesEncodingsWithoutADecoder() {
-        #expect(throws: UnsupportedEncoding.self) { try RowCodec(.block(.iq2_xs), columns: 256) }
+        #expect(throws: UnsupportedEncoding.self) { try RowCodec(.block(.q8_K), columns: 256) }
     }
 
     @Test(arguments: ScalarType.allCases) func onlyFloatingPointScalarsAreEncoded(

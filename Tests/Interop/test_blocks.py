@@ -16,7 +16,7 @@ from support import run
 # Encodings for which gguf.quants has an encoder.
 ENCODERS = ["q8_0", "q4_0", "q4_1", "q5_0", "q5_1"]
 DECODERS = ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "IQ4_NL", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-            "F16", "BF16"]
+            "F16", "BF16", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S"]
 
 
 def ggml():
@@ -83,7 +83,8 @@ def finite_halves(rng, shape):
 
 # Where the half-precision fields of a block lie, in bytes.
 HALVES = {"Q8_0": [0], "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "IQ4_NL": [0],
-          "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208]}
+          "Q2_K": [80, 82], "Q3_K": [108], "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+          "IQ1_S": [0], "IQ2_XXS": [0], "IQ2_XS": [0], "IQ2_S": [0], "IQ3_XXS": [0], "IQ3_S": [0]}
 
 
 def random_blocks(rng, kind, rows, columns):
@@ -95,6 +96,9 @@ def random_blocks(rng, kind, rows, columns):
         values = rng.normal(0, 1, (rows, columns)).astype(np.float32)
         return (values.view(np.uint32) >> 16).astype("<u2").view(np.uint8)
     blocks = rng.integers(0, 256, (rows, columns // weights, bytes_per), dtype=np.uint8)
+    if kind == "IQ1_M":
+        blocks[..., 55] &= 0xBB  # Its half lies in pieces; without this bit of the exponent it is finite.
+        return blocks.reshape(rows, -1)
     for offset in HALVES[kind]:
         blocks[..., offset:offset + 2] = finite_halves(rng, (rows, columns // weights, 1))
     return blocks.reshape(rows, -1)
