@@ -111,7 +111,9 @@ let package = Package(
         tests("CalibrationTests", ["Calibration", "Conversion"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ConformanceTests", ["SafetensorsFormat", "GGUFFormat", "BlockFormats"]),
-        tests("MutationTests", ["SafetensorsFormat", "GGUFFormat", "Tokenization"]),
+        tests(
+            "MutationTests",
+            ["SafetensorsFormat", "GGUFFormat", "Tokenization", "Quantization"]),
         tests("CommandTests", ["DetentCLI"], exclude: ["Golden"]),
         tests("EndToEndTests", ["Detent", "BundledData"]),
     ],

@@ -24,31 +24,35 @@ enum InputStatistics {
         return gram
     }
 
-    /// Σ w·x² / Σ 1 for each column: the Hessian's diagonal without the rest.
-    static func meanSquares(
-        of input: UnsafeMutableBufferPointer<Float>, weights: [Float], workers: Workers
-    ) -> [Float] {
+    /// Σ w·x² for each column: the Hessian's diagonal without the rest, and not yet divided.
+    ///
+    /// - Parameters:
+    ///   - input: (tokens, columns).
+    ///   - columns: of the input, which may have no rows.
+    ///   - weights: one per token, none of them negative.
+    ///   - workers: the threads to sum on; the result does not depend on them.
+    /// - Returns: one sum per column.
+    static func sumsOfSquares(
+        of input: UnsafeMutableBufferPointer<Float>, columns: Int, weights: [Float],
+        workers: Workers
+    ) -> [Double] {
         let tokens = weights.count
-        let columns = input.count / tokens
         precondition(input.count == tokens * columns)
-        guard let base = input.baseAddress else { return [] }
+        var sums = [Double](repeating: 0, count: columns)
+        guard let base = input.baseAddress else { return sums }
         nonisolated(unsafe) let start = base
-        let sums = Matrix(rows: 1, columns: columns)
-        workers.forEachRange(of: columns, length: 64) { range in
-            withUnsafeTemporaryAllocation(of: Double.self, capacity: range.count) { totals in
-                totals.initialize(repeating: 0)
+        sums.withUnsafeMutableBufferPointer { sums in
+            nonisolated(unsafe) let sums = sums
+            workers.forEachRange(of: columns, length: 64) { range in
                 for token in 0..<tokens {
                     let weight = Double(weights[token])
-                    let x = start + token * columns + range.lowerBound
-                    for index in 0..<range.count {
-                        totals[index] += weight * Double(x[index]) * Double(x[index])
+                    let x = start + token * columns
+                    for column in range {
+                        sums[column] += weight * Double(x[column]) * Double(x[column])
                     }
-                }
-                for (index, column) in range.enumerated() {
-                    sums[0, column] = Float(totals[index] / Double(tokens))
                 }
             }
         }
-        return Array(sums.elements)
+        return sums
     }
 }

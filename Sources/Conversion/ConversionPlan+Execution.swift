@@ -43,6 +43,14 @@ public struct ConversionSummary: Sendable {
         return Set(experts).sorted { ($0.layer, $0.expert) < ($1.layer, $1.expert) }
     }
 
+    /// What a strict recipe refuses, for people.
+    var gaps: [String] {
+        fallbacks
+            + unreachedExperts.map {
+                "layer \($0.layer): no calibration token reached expert \($0.expert)"
+            }
+    }
+
     /// Other matrices that GPTQ had to leave to rounding, each with the reason.
     public var fallbacks: [String] {
         matrices.filter { !$0.isUnreached }.compactMap { matrix in
@@ -87,6 +95,9 @@ extension ConversionPlan {
             try quantizeSequentially(to: output, &summary, workers, progress)
         }
         try checkTokenizer(of: output)
+        if recipe.isStrict, let gap = summary.gaps.first {
+            throw ModelError(gap)
+        }
         try output.finish()
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
         return summary

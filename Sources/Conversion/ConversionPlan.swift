@@ -65,6 +65,7 @@ public struct ConversionPlan: Sendable {
             model, format: format, recipe: recipe, tensors: tensors)
         (metadata, documents) = (described.metadata, described.documents)
         notes = model.notes + described.notes
+        try checkCoverage()
     }
 
     private static func tensors(

@@ -26,6 +26,9 @@ public struct Recipe: Sendable {
     public var calibrationWindows: [[Int32]] = []
     /// Weights for the columns, from a file.
     public var importance: ImportanceMatrix?
+    /// Whether what would otherwise be reported is an error: matrices that the calibration text or the
+    /// importance matrix says nothing about, and those that GPTQ had to leave to rounding.
+    public var isStrict = false
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?

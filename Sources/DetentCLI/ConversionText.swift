@@ -26,7 +26,10 @@ struct PlanText {
             "all", String(targets.count), NumberFormatting.grouped(output.parameterCount),
             NumberFormatting.byteCount(plan.tensorByteCount),
             NumberFormatting.fixed(output.bitsPerWeight, decimals: 2))
-        let notes = PlanText.fallbacks(plan) + plan.notes.map { "note: \($0)\n" }
+        let gaps = plan.importanceCoverage?.gaps ?? []
+        let notes =
+            PlanText.fallbacks(plan) + gaps.map { "missing: \($0.escapedForDisplay)\n" }
+            + plan.notes.map { "note: \($0)\n" }
         text = heading.text() + "\n" + table.text() + notes.joined()
     }
 

@@ -17,6 +17,6 @@ struct DetentCommand: RootCommand {
         version: versionText,
         subcommands: [
             QuantizeCommand.self, ConvertCommand.self, EvaluateCommand.self, InspectCommand.self,
-            TokenizeCommand.self, LogitsCommand.self, GenerateCommand.self,
+            ImportanceCommand.self, TokenizeCommand.self, LogitsCommand.self, GenerateCommand.self,
         ])
 }

@@ -20,7 +20,7 @@ struct Failure: Sendable {
             case let error as SystemError: (.inputOutput, [error.description], nil)
             case let error as EvaluationError: (.badInput, [error.description], error.remedy)
             case is FormatError, is ModelError, is TensorQuantizationError, is QuantizationError,
-                is UnsupportedEncoding:
+                is UnsupportedEncoding, is ImportanceMismatch:
                 (.badInput, [String(describing: error)], nil)
             default: (.failure, [String(describing: error)], nil)
             }

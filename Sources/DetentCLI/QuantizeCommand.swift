@@ -56,13 +56,17 @@ struct QuantizeCommand: RootCommand {
         recipe.threadCount = work.threads
         recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
         recipe.columnOrder = tuning.columnOrder
-        recipe.importance = try calibration.imatrix.map { try ImportanceMatrix(ModelFile.open($0)) }
+        recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
+        recipe.isStrict = calibration.strict
         let windows = try calibration.windows(for: input, method: method)
         recipe.calibrationWindows = windows?.windows.ids ?? []
 
         let plan = try ConversionPlan(input: input, outputPath: paths.outputPath, recipe: recipe)
         try calibration.check(windows, of: plan)
-        let details = [("method", methodText), ("calibration", windows?.description)]
+        let details = [
+            ("method", methodText), ("calibration", windows?.description),
+            ("importance", calibration.importanceText(plan)),
+        ]
         try StandardStream.output.write(PlanText(plan, details: details).text)
         guard !dryRun else { return }
         let summary = try plan.execute(progress: work.progress)
@@ -73,7 +77,8 @@ struct QuantizeCommand: RootCommand {
     private var methodText: String {
         switch method {
         case .rtn where calibration.imatrix != nil: "rtn, errors weighted by an importance matrix"
-        case .rtn where calibration.calibration != nil: "rtn, errors weighted by calibration text"
+        case .rtn where calibration.text.calibration != nil:
+            "rtn, errors weighted by calibration text"
         case .rtn: "rtn"
         case .gptq:
             tuning.columnOrder == .activation

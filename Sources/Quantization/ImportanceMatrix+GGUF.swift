@@ -32,8 +32,8 @@ extension ImportanceMatrix {
         }
         self.init(
             datasets: checkpoint.metadata[Key.datasets]?.strings ?? [],
-            windowCount: checkpoint.metadata[Key.windowCount]?.integer ?? 0,
-            windowSize: checkpoint.metadata[Key.windowSize]?.integer ?? 0)
+            windowCount: Self.bounded(checkpoint.metadata[Key.windowCount]),
+            windowSize: Self.bounded(checkpoint.metadata[Key.windowSize]))
 
         var counts: [ExactString: [Float]] = [:]
         for tensor in checkpoint.tensors where tensor.descriptor.name.hasSuffix(Key.counts) {
@@ -53,6 +53,11 @@ extension ImportanceMatrix {
             }
             entries[name] = Entry(sumsOfSquares: sums, counts: counts)
         }
+    }
+
+    /// A number of windows or tokens, small enough for the product of two.
+    private static func bounded(_ value: MetadataValue?) -> Int {
+        min(max(0, value?.integer ?? 0), Int(Int32.max))
     }
 
     /// The numbers of an F32 tensor, none of which may be negative, infinite or undefined: they are

@@ -4,14 +4,16 @@ import ByteIO
 /// mean square of the number that it multiplies.
 ///
 /// That is the diagonal of the layer's Hessian, and what an error in the column counts when weights
-/// are rounded to nearest. The file form is llama.cpp's (`ImportanceMatrix+GGUF`).
+/// are rounded to nearest. The file forms are llama.cpp's: GGUF, and the older one whose files are
+/// called `.dat` (Formats/Imatrix/SPECIFICATION.md).
 public struct ImportanceMatrix: Sendable, Hashable {
     /// The statistics of one tensor.
     public struct Entry: Sendable, Hashable {
         /// Σ x² over tokens, for each column; one run of columns after the other where the tensor
         /// holds several matrices (experts).
         public var sumsOfSquares: [Float]
-        /// Tokens that went into the sums, for each matrix.
+        /// Tokens that went into the sums, for each matrix. The older form has one count for all
+        /// experts of a tensor, and does not say how many those are.
         public var counts: [Float]
 
         /// - Precondition: at least one count; as many sums for each.
@@ -20,8 +22,29 @@ public struct ImportanceMatrix: Sendable, Hashable {
             (self.sumsOfSquares, self.counts) = (sumsOfSquares, counts)
         }
 
-        /// Columns of each matrix.
+        /// Columns of each matrix; of all experts together where there is one count for them.
         public var columns: Int { sumsOfSquares.count / counts.count }
+
+        /// Matrices that at least one token reached.
+        public var reachedCount: Int { counts.count { $0 > 0 } }
+
+        /// Whether a token reached a matrix; where all experts share a count, they share the answer.
+        public func isReached(matrix: Int) -> Bool {
+            counts.count == 1
+                ? counts[0] > 0 : counts.indices.contains(matrix) && counts[matrix] > 0
+        }
+
+        /// The same numbers with a count for each of the matrices that have so many columns; nil
+        /// where the entry is not about such matrices.
+        func split(intoColumns columns: Int) -> Entry? {
+            guard self.columns != columns else { return self }
+            guard counts.count == 1, columns > 0, self.columns.isMultiple(of: columns) else {
+                return nil
+            }
+            return Entry(
+                sumsOfSquares: sumsOfSquares,
+                counts: [Float](repeating: counts[0], count: self.columns / columns))
+        }
 
         /// The mean square of each column's input. A matrix that no token reached has ones: nothing
         /// is known of it, so all its columns count alike.
@@ -59,12 +82,11 @@ public struct ImportanceMatrix: Sendable, Hashable {
     public func weights(
         ofTensor name: String, columns: Int, matrix: Int = 0
     ) throws(QuantizationError) -> [Float]? {
-        guard let entry = entries[name], entry.counts.indices.contains(matrix),
-            entry.counts[matrix] > 0
-        else { return nil }
-        guard entry.columns == columns else {
-            throw .widthMismatch(columns: columns, statistics: entry.columns)
+        guard let stored = entries[name] else { return nil }
+        guard let entry = stored.split(intoColumns: columns) else {
+            throw .widthMismatch(columns: columns, statistics: stored.columns)
         }
+        guard entry.counts.indices.contains(matrix), entry.counts[matrix] > 0 else { return nil }
         return entry.means(ofMatrix: matrix)
     }
 }

@@ -1,5 +1,6 @@
 import ByteIO
 import GGUFFormat
+import Quantization
 import SafetensorsFormat
 import TensorIR
 import TestSupport
@@ -28,6 +29,29 @@ import Testing
     @Test(arguments: gguf) func damagedGGUFNeverTraps(_ vector: Vectors.Vector) throws {
         try damage(vector) { bytes throws(FormatError) in
             try GGUFHeader(bytes).places.map { ($0.offset, $0.descriptor.byteCount) }
+        }
+    }
+
+    /// Files of the older form of importance matrices have no header; every byte may be a length.
+    @Test func damagedImportanceMatricesNeverTrap() throws {
+        let matrix = ImportanceMatrix(
+            entries: [
+                "blk.0.attn_q.weight": .init(sumsOfSquares: [1, 2, 3], counts: [512]),
+                "blk.0.ffn_up_exps.weight": .init(sumsOfSquares: [1, 2, 3, 4], counts: [9, 0]),
+            ], datasets: ["wiki.txt"], windowCount: 1, windowSize: 512)
+        let original = matrix.legacyBytes()
+        for seed in 0..<UInt64(Self.rounds) {
+            var mutator = Mutator(seed: seed)
+            let (bytes, what) = mutator.mutated(original)
+            bytes.withUnsafeBytes { buffer in
+                do throws(FormatError) {
+                    var read = try ImportanceMatrix(legacy: buffer)
+                    try? read.merge(matrix)
+                    _ = (read.legacyBytes(), read.entries.values.map(\.statistics))
+                } catch {
+                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
+                }
+            }
         }
     }
 
