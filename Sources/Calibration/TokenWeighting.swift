@@ -49,6 +49,10 @@ final class LayerTokenWeights {
     func weights(
         for roles: [TensorRole], input: LinearInput, decoder: Decoder
     ) throws -> [Float] {
+        // Nothing attends to what becomes a logit: there all tokens are alike.
+        guard roles.contains(where: { $0.layer != nil }) else {
+            return [Float](repeating: 1, count: input.tokens.count)
+        }
         if let query = roles.first(where: { $0.module == .query }), let layer = query.layer {
             weights = try weighting.weights(
                 layer: layer, input: input.values, batch: input.batch, decoder: decoder)

@@ -80,6 +80,25 @@ package final class Decoder: Sendable {
         try head.logits(of: hidden, rows: rows, into: logits, workers)
     }
 
+    /// Shows an observer what the output matrix multiplies: the residual stream after the final norm.
+    ///
+    /// - Parameters:
+    ///   - hidden: what `hiddenStates` returned for the batch.
+    ///   - batch: the tokens.
+    ///   - observer: asked about the role of the output; there is nothing left to replace.
+    /// - Throws: what the observer throws, and what reading the weights throws.
+    package func showOutputInput(
+        of hidden: Matrix, batch: TokenBatch, to observer: any LinearInputObserver
+    ) throws {
+        let tokens = Array(0..<batch.tokenCount)
+        let input = try head.input(of: hidden, rows: tokens, workers)
+        _ = try observer.replacements(
+            for: [TensorRole(.output)],
+            input: LinearInput(
+                values: input.elements, columns: input.columns, tokens: tokens, batch: batch),
+            decoder: self)
+    }
+
     /// What a linear layer adds to its outputs; `role` names its weights.
     package func bias(of role: TensorRole) -> [Float]? {
         role.layer.flatMap { layers[$0].matrices[role]?.bias }

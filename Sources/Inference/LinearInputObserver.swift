@@ -17,7 +17,8 @@ package struct LinearInput {
 /// Matrices that share an input come together: query, key and value; gate and up. Replacing them here is
 /// how a quantizer lets every later layer see what the earlier ones have become. In a mixture every expert
 /// is asked about, in order and whether tokens visit it or not; the router, which decides where they go,
-/// is not.
+/// is not. The matrix that makes the logits comes last and only when asked for, as the output, which a tied
+/// embedding doubles as.
 package protocol LinearInputObserver {
     /// - Parameters:
     ///   - roles: the weights that will multiply the input.

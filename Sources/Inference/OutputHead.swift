@@ -24,19 +24,7 @@ struct OutputHead: Sendable {
         of hidden: Matrix, rows: [Int], into logits: UnsafeMutableBufferPointer<Float>,
         _ workers: Workers
     ) throws {
-        var x = Matrix(rows: rows.count, columns: hidden.columns)
-        for (index, row) in rows.enumerated() {
-            if let norm {
-                norm.apply(to: hidden.row(row), into: x.row(index))
-            } else {
-                _ = x.row(index).update(fromContentsOf: hidden.row(row))
-            }
-        }
-        if let projection {
-            let narrow = Matrix(rows: rows.count, columns: projection.rows)
-            try projection.multiply(x.elements, into: narrow.elements, workers: workers)
-            x = narrow
-        }
+        let x = try input(of: hidden, rows: rows, workers)
         try output.multiply(x.elements, into: logits, workers: workers)
         guard scale != 1 || softcap != nil else { return }
         nonisolated(unsafe) let logits = logits
@@ -45,5 +33,21 @@ struct OutputHead: Sendable {
             if scale != 1 { for index in part.indices { part[index] *= scale } }
             if let softcap { RowFunctions.softcap(part, cap: softcap) }
         }
+    }
+
+    /// What the output matrix multiplies for some rows of the residual stream: (rows, embeddingSize).
+    func input(of hidden: Matrix, rows: [Int], _ workers: Workers) throws -> Matrix {
+        let x = Matrix(rows: rows.count, columns: hidden.columns)
+        for (index, row) in rows.enumerated() {
+            if let norm {
+                norm.apply(to: hidden.row(row), into: x.row(index))
+            } else {
+                _ = x.row(index).update(fromContentsOf: hidden.row(row))
+            }
+        }
+        guard let projection else { return x }
+        let narrow = Matrix(rows: rows.count, columns: projection.rows)
+        try projection.multiply(x.elements, into: narrow.elements, workers: workers)
+        return narrow
     }
 }

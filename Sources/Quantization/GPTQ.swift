@@ -67,6 +67,7 @@ package struct GPTQ: Sendable {
             QuantizationReport(
                 relativeError: total.relative,
                 relativeErrorOfRoundingToNearest: total.relativeNearest,
+                squaredOutput: total.reference,
                 deadColumnCount: hessian.deadColumns.count,
                 dampingFraction: hessian.dampingFraction))
     }

@@ -12,6 +12,12 @@ public enum QuantizationError: Error, Sendable, Hashable {
     case unsupportedWidth(columns: Int, encoding: String)
     /// A Hessian or an importance matrix is for inputs of another width.
     case widthMismatch(columns: Int, statistics: Int)
+
+    /// The same for a matrix of which what failed was a part, from `row` on.
+    package func shifted(byRows row: Int) -> QuantizationError {
+        guard case .nonFiniteWeight(let own, let column) = self else { return self }
+        return .nonFiniteWeight(row: row + own, column: column)
+    }
 }
 
 extension QuantizationError: CustomStringConvertible {

@@ -33,10 +33,28 @@ public struct QuantizationReport: Sendable, Hashable {
     public var relativeError: Double
     /// The same if each weight had been rounded to nearest, with the same search for scales.
     public var relativeErrorOfRoundingToNearest: Double
+    /// Σ w·H·wᵀ: what the errors are relative to.
+    public var squaredOutput: Double
     /// Columns whose input was zero throughout the calibration text; their weights became zero.
     public var deadColumnCount = 0
     /// Of the Hessian's mean diagonal; nil where no Hessian was used.
     public var dampingFraction: Float?
     /// Why weights were rounded to nearest although GPTQ was asked for.
     public var fallback: GPTQFallback?
+
+    /// Takes in what happened to other rows of the same matrix.
+    package mutating func add(_ other: QuantizationReport) {
+        let sum = squaredOutput + other.squaredOutput
+        if sum > 0 {
+            func mean(_ path: KeyPath<QuantizationReport, Double>) -> Double {
+                (self[keyPath: path] * squaredOutput + other[keyPath: path] * other.squaredOutput)
+                    / sum
+            }
+            (relativeError, relativeErrorOfRoundingToNearest) = (
+                mean(\.relativeError), mean(\.relativeErrorOfRoundingToNearest)
+            )
+        }
+        squaredOutput = sum
+        fallback = fallback ?? other.fallback
+    }
 }

@@ -43,7 +43,8 @@ package struct RoundToNearest: Sendable {
         let total = tally.total
         return builder.finish(
             QuantizationReport(
-                relativeError: total.relative, relativeErrorOfRoundingToNearest: total.relative))
+                relativeError: total.relative, relativeErrorOfRoundingToNearest: total.relative,
+                squaredOutput: total.reference))
     }
 
     /// Fits every block of a tile, and rounds its weights.

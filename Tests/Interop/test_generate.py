@@ -107,11 +107,11 @@ def test_templates_beyond_us_are_named(tmp_path):
     assert words == "error: chat template, line 2: statement 'include' is not supported\n"
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_text_ends_its_line(how):
+def interrupted_text(how):
+    """What a text interrupted after its first byte leaves: status, standard output, standard error."""
     process = subprocess.Popen(
         argv("detent", "generate", TINY, "-p", "In the beginning", "-n", 450, "--ignore-eos"),
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     try:
         start = process.stdout.read(1)
@@ -120,10 +120,18 @@ def test_an_interrupted_text_ends_its_line(how):
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == INTERRUPTED, words.decode()
-    assert (start + text).endswith(b"\n")
-    assert words.decode().splitlines()[-1] == "interrupted"
-    assert "tokens/s" in words.decode()
+    return process.returncode, start + text, words.decode()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_text_ends_its_line(how):
+    # On a busy machine the text may be complete before the signal comes; that says nothing.
+    runs = (interrupted_text(how) for _ in range(8))
+    status, text, words = next((run for run in runs if run[0] != 0), (0, b"", "never interrupted"))
+    assert status == INTERRUPTED, words
+    assert text.endswith(b"\n")
+    assert words.splitlines()[-1] == "interrupted"
+    assert "tokens/s" in words
 
 
 def test_expected_renderings_are_those_of_the_installed_jinja():
