@@ -114,6 +114,7 @@ let package = Package(
         tests(
             "MutationTests",
             ["SafetensorsFormat", "GGUFFormat", "Tokenization", "Quantization"]),
+        tests("ConversionTests", ["Conversion"], exclude: ["Vectors"]),
         tests("CommandTests", ["DetentCLI"], exclude: ["Golden"]),
         tests("EndToEndTests", ["Detent", "BundledData"]),
     ],

@@ -27,7 +27,8 @@ extension ConversionPlan {
     static func describe(
         _ model: LanguageModel, format: OutputFormat, recipe: Recipe, tensors: [Tensor]
     ) throws -> Description {
-        var description = try plainDescription(model, format: format, tensors: tensors)
+        var description = try plainDescription(
+            model, format: format, recipe: recipe, tensors: tensors)
         if case .grouped(let grouped)? = recipe.encoding, format.dialect == .huggingFace {
             try description.addGPTQ(grouped, dampingFraction: recipe.dampingFraction)
         }
@@ -35,16 +36,16 @@ extension ConversionPlan {
     }
 
     private static func plainDescription(
-        _ model: LanguageModel, format: OutputFormat, tensors: [Tensor]
+        _ model: LanguageModel, format: OutputFormat, recipe: Recipe, tensors: [Tensor]
     ) throws -> Description {
         switch (model.checkpoint.dialect, format.dialect) {
         case (.gguf, .gguf):
             var metadata = model.checkpoint.metadata
             metadata["general.quantization_version"] = .uint32(2)
-            metadata["general.file_type"] = .uint32(fileType(tensors))
+            metadata["general.file_type"] = .uint32(fileType(recipe, tensors))
             return Description(metadata: metadata)
         case (.huggingFace, .gguf):
-            return try ggufDescription(model, tensors: tensors)
+            return try ggufDescription(model, recipe: recipe, tensors: tensors)
         case (.gguf, .huggingFace):
             return try huggingFaceDescription(model, tensors: tensors)
         case (.huggingFace, .huggingFace):
@@ -59,7 +60,7 @@ extension ConversionPlan {
     }
 
     private static func ggufDescription(
-        _ model: LanguageModel, tensors: [Tensor]
+        _ model: LanguageModel, recipe: Recipe, tensors: [Tensor]
     ) throws -> Description {
         var metadata: Metadata = [
             "general.architecture": .string(model.family.ggufArchitecture ?? ""),
@@ -68,7 +69,7 @@ extension ConversionPlan {
         ]
         let architecture = try model.architectureMetadata()
         metadata.merge(architecture.metadata) { $1 }
-        metadata["general.file_type"] = .uint32(fileType(tensors))
+        metadata["general.file_type"] = .uint32(fileType(recipe, tensors))
         let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
         let exported = try tokenizer.gguf(vocabularySize: model.description.vocabularySize)
         metadata.merge(exported.metadata) { $1 }
@@ -130,17 +131,14 @@ extension ConversionPlan {
         }
     }
 
-    /// `general.file_type`: llama.cpp's number for the encoding of most weights in the layers.
-    private static func fileType(_ tensors: [Tensor]) -> UInt32 {
-        switch mostCommonEncoding(tensors) {
+    /// `general.file_type`: llama.cpp's number for the mix, or for the encoding of most weights in the
+    /// layers.
+    private static func fileType(_ recipe: Recipe, _ tensors: [Tensor]) -> UInt32 {
+        if let mix = recipe.mix { return mix.fileType }
+        return switch recipe.encoding ?? mostCommonEncoding(tensors) {
         case .scalar(.f16): 1
-        case .block(.q4_0): 2
-        case .block(.q4_1): 3
-        case .block(.q8_0): 7
-        case .block(.q5_0): 8
-        case .block(.q5_1): 9
-        case .block(.iq4_nl): 25
         case .scalar(.bf16): 32
+        case .block(let encoding): Mix(mostly: encoding)?.fileType ?? 0
         default: 0
         }
     }

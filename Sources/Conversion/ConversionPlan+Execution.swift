@@ -81,6 +81,7 @@ extension ConversionPlan {
     }
 
     private func carryOut(_ progress: some ProgressSink) throws -> ConversionSummary {
+        try checkEncoders()
         let workers = Workers(threadCount: recipe.threadCount)
         let output = try PendingOutput(self)
         var summary = ConversionSummary()

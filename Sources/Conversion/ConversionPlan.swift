@@ -17,11 +17,18 @@ public struct ConversionPlan: Sendable {
         /// Under the output's name and in its row order, still in the source's encoding.
         public let source: any TensorSource
         public let target: TensorDescriptor
-        /// Why the encoding is not the one asked for.
-        public let fallback: String?
+        /// Set where the encoding is not the one asked for.
+        public let fallback: Fallback?
 
         /// Whether the bytes stay as they are.
         public var isCopied: Bool { source.descriptor.encoding == target.encoding }
+    }
+
+    /// Why a tensor has another encoding than it should.
+    public struct Fallback: Sendable, Hashable {
+        /// What it should have become.
+        public let wanted: Encoding
+        public let reason: String
     }
 
     public let input: Checkpoint
@@ -45,7 +52,7 @@ public struct ConversionPlan: Sendable {
         try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
 
         // A copy that changes neither names nor weights needs no knowledge of the architecture.
-        if recipe.encoding == nil, format.dialect == input.dialect {
+        if recipe.keepsEncodings, format.dialect == input.dialect {
             model = nil
             tensors = input.tensors.map {
                 Tensor(exported: nil, source: $0, target: $0.descriptor, fallback: nil)
@@ -57,9 +64,7 @@ public struct ConversionPlan: Sendable {
 
         let model = try LanguageModel(input)
         self.model = model
-        let policy = EncodingPolicy(
-            requested: recipe.encoding, dialect: format.dialect,
-            isOutputTied: model.isOutputTied(in: format.dialect))
+        let policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
         tensors = try ConversionPlan.tensors(of: model, policy: policy)
         let described = try ConversionPlan.describe(
             model, format: format, recipe: recipe, tensors: tensors)
@@ -74,9 +79,10 @@ public struct ConversionPlan: Sendable {
         // Norms of a GGUF are F32 because llama.cpp wants it so. In a folder they take the matrices' type
         // where that loses nothing, as the folder that they once came from had them.
         let matrixType = commonScalarType(model)
-        return try model.exportedTensors(to: policy.dialect).map { exported in
+        let exports = try model.exportedTensors(to: policy.dialect)
+        return try zip(exports, policy.choices(for: exports)).map { exported, choice in
             let source = exported.source.descriptor
-            var choice = policy.choice(for: exported)
+            var choice = choice
             if policy.dialect == .huggingFace, policy.requested == nil, source.shape.count == 1,
                 let matrixType, try exported.source.isExact(in: matrixType)
             {
@@ -88,7 +94,9 @@ public struct ConversionPlan: Sendable {
             else {
                 throw ModelError("tensor '\(source.name)' cannot be stored as \(choice.encoding)")
             }
-            try checkCodecs(source: source, target: target)
+            if source.encoding != target.encoding {
+                _ = try RowCodec(source.encoding, columns: source.columns)
+            }
             guard exported.isTransposed, !choice.encoding.isQuantized else {
                 return Tensor(
                     exported: exported, source: exported.source, target: target,
@@ -112,14 +120,15 @@ public struct ConversionPlan: Sendable {
         return type
     }
 
-    private static func checkCodecs(source: TensorDescriptor, target: TensorDescriptor) throws {
-        guard source.encoding != target.encoding else { return }
-        _ = try RowCodec(source.encoding, columns: source.columns)
-        let codec = try RowCodec(target.encoding, columns: target.columns)
-        guard codec.canEncode else {
-            throw ModelError(
-                "tensor '\(target.name.escapedForDisplay)' cannot be written as \(target.encoding): "
-                    + "that encoding is only read")
+    /// Refuses encodings that this package only reads, or knows by their size alone.
+    func checkEncoders() throws {
+        for tensor in tensors where !tensor.isCopied {
+            let target = tensor.target
+            guard try RowCodec(target.encoding, columns: target.columns).canEncode else {
+                throw ModelError(
+                    "tensor '\(target.name.escapedForDisplay)' cannot be written as "
+                        + "\(target.encoding): that encoding is only read")
+            }
         }
     }
 
@@ -137,6 +146,9 @@ public struct ConversionPlan: Sendable {
 
     /// Weights of all tensors.
     public var weightCount: Int { tensors.reduce(0) { $0 + $1.target.count } }
+
+    /// Tensors that have another encoding than they should.
+    public var fallbackCount: Int { tensors.count { $0.fallback != nil } }
 
     /// Bytes of all tensors, without headers and padding.
     public var tensorByteCount: Int { tensors.reduce(0) { $0 + $1.target.byteCount } }

@@ -15,7 +15,13 @@ public struct Recipe: Sendable {
     }
 
     /// What matrices become; nil keeps what they are, where the output can hold it.
+    ///
+    /// In GGUF a block encoding stands for the mix with most matrices in it.
     public var encoding: Encoding?
+    /// Which matrices of a GGUF become what; overrules `encoding`.
+    public var mix: Mix?
+    /// What is decided about single tensors of a GGUF.
+    public var types = TensorTypes()
     public var method = Method.encode
     package var gptq = GPTQ()
     /// What is added to a Hessian's diagonal, as a fraction of its mean.
@@ -36,4 +42,14 @@ public struct Recipe: Sendable {
     public init(encoding: Encoding? = nil, method: Method = .encode) {
         (self.encoding, self.method) = (encoding, method)
     }
+
+    public init(mix: Mix, method: Method = .encode) {
+        (self.mix, self.method) = (mix, method)
+    }
+
+    /// Whether the source's encodings stay.
+    var keepsEncodings: Bool { encoding == nil && mix == nil && types == TensorTypes() }
+
+    /// Whether something is known of the inputs of matrices.
+    var hasStatistics: Bool { importance != nil || !calibrationWindows.isEmpty }
 }

@@ -12,7 +12,11 @@ struct PlanText {
     /// - Parameters:
     ///   - plan: what is about to be done.
     ///   - details: lines for the heading; those without a value are left out.
-    init(_ plan: ConversionPlan, details: [(name: String, value: String?)] = []) {
+    ///   - listsTensors: whether every tensor is named with what it becomes.
+    init(
+        _ plan: ConversionPlan, details: [(name: String, value: String?)] = [],
+        listsTensors: Bool = false
+    ) {
         var heading = TextTable(("", .left), ("", .left))
         let input = ModelSummary(named: plan.input)
         heading.add("model", PlanText.describe(input))
@@ -30,7 +34,22 @@ struct PlanText {
         let notes =
             PlanText.fallbacks(plan) + gaps.map { "missing: \($0.escapedForDisplay)\n" }
             + plan.notes.map { "note: \($0)\n" }
-        text = heading.text() + "\n" + table.text() + notes.joined()
+        let list = listsTensors ? PlanText.tensors(plan) + "\n" : ""
+        text = heading.text() + "\n" + list + table.text() + notes.joined()
+    }
+
+    private static func tensors(_ plan: ConversionPlan) -> String {
+        var table = TextTable(
+            ("tensor", .left), ("shape", .right), ("from", .left), ("to", .left), ("size", .right))
+        for tensor in plan.tensors {
+            table.add(
+                tensor.target.name.escapedForDisplay,
+                tensor.target.shape.map(String.init).joined(separator: " × "),
+                tensor.source.descriptor.encoding.description,
+                tensor.target.encoding.description + (tensor.fallback == nil ? "" : " (fallback)"),
+                NumberFormatting.byteCount(tensor.target.byteCount))
+        }
+        return table.text()
     }
 
     private static func describe(_ model: ModelSummary) -> String {
@@ -40,19 +59,35 @@ struct PlanText {
 
     /// One line for each way in which tensors could not become what was asked for, with its cost.
     private static func fallbacks(_ plan: ConversionPlan) -> [String] {
-        struct Kind: Hashable { let encoding: Encoding, reason: String }
-        let kinds = Dictionary(grouping: plan.tensors.filter { $0.fallback != nil }) {
-            Kind(encoding: $0.target.encoding, reason: $0.fallback ?? "")
+        struct Kind: Hashable { let encoding: Encoding, fallback: ConversionPlan.Fallback }
+        let affected = plan.tensors.filter { $0.fallback != nil }
+        var kinds: [Kind: [TensorDescriptor]] = [:]
+        for tensor in affected {
+            guard let fallback = tensor.fallback else { continue }
+            kinds[Kind(encoding: tensor.target.encoding, fallback: fallback), default: []]
+                .append(tensor.target)
         }
-        return kinds.map { kind, tensors in
-            let bits = tensors.reduce(0.0) { $0 + Double($1.target.byteCount) * 8 }
-            let wanted = tensors.reduce(0.0) {
-                $0 + Double($1.target.count) * (plan.recipe.encoding ?? kind.encoding).bitsPerWeight
+        func cost(_ tensors: [TensorDescriptor], _ wanted: Encoding) -> Double {
+            tensors.reduce(0.0) {
+                $0 + Double($1.byteCount) - Double($1.count) * wanted.bitsPerWeight / 8
             }
-            let cost = (bits - wanted) / Double(max(1, plan.weightCount))
-            return "fallback: \(tensors.count) tensors as \(kind.encoding), \(kind.reason); costs "
-                + "\(NumberFormatting.fixed(cost, decimals: 2)) bits per weight of the model\n"
+        }
+        var lines = kinds.map { kind, tensors in
+            "fallback: \(tensors.count) tensors as \(kind.encoding) instead of \(kind.fallback.wanted), "
+                + "\(kind.fallback.reason); costs \(costText(cost(tensors, kind.fallback.wanted), plan))\n"
         }.sorted()
+        if lines.count > 1 {
+            let total = kinds.reduce(0.0) { $0 + cost($1.value, $1.key.fallback.wanted) }
+            lines.append(
+                "fallback: \(affected.count) tensors in all; costs \(costText(total, plan))\n")
+        }
+        return lines
+    }
+
+    private static func costText(_ byteCount: Double, _ plan: ConversionPlan) -> String {
+        let bits = byteCount * 8 / Double(max(1, plan.weightCount))
+        return "\(NumberFormatting.byteCount(Int(byteCount.rounded()))), "
+            + "\(NumberFormatting.fixed(bits, decimals: 2)) bits per weight of the model"
     }
 }
 

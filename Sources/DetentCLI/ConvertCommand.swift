@@ -24,8 +24,8 @@ struct ConvertCommand: RootCommand {
     @Option(
         name: [.customLong("type"), .customLong("outtype")],
         help: ArgumentHelp(
-            "Type of the matrices: f32, f16, bf16, or for GGUF q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl, "
-                + "each weight by itself. The source's by default.",
+            "Type of the matrices: f32, f16, bf16, or for GGUF a mix as in 'quantize', such as q8_0, each "
+                + "weight by itself. The source's by default.",
             valueName: "name"))
     var type: String?
 
@@ -40,34 +40,38 @@ struct ConvertCommand: RootCommand {
     @OptionGroup var work: WorkOptions
 
     func validate() throws {
-        let encoding = try self.encoding()
-        if let encoding, encoding.isQuantized, OutputFormat(path: paths.outputPath) != .gguf {
+        if case .mix(let mix)? = try fileType(), OutputFormat(path: paths.outputPath) != .gguf {
             throw ValidationError(
-                "'\(encoding)' is a type of GGUF; name an output that ends in '.gguf'.")
+                "'\(mix.rawValue)' is a type of GGUF; name an output that ends in '.gguf'.")
         }
     }
 
     func run() throws {
         let start = ContinuousClock.now
-        var recipe = Recipe(encoding: try encoding())
+        var recipe =
+            switch try fileType() {
+            case .mix(let mix): Recipe(mix: mix)
+            case .scalar(let type): Recipe(encoding: .scalar(type))
+            case nil: Recipe()
+            }
         recipe.threadCount = work.threads
         recipe.maximumShardByteCount = maxShardSize?.byteCount
         let plan = try ConversionPlan(
             input: ModelFile.open(paths.input), outputPath: paths.outputPath, recipe: recipe)
-        try StandardStream.output.write(PlanText(plan).text)
+        try StandardStream.output.write(PlanText(plan, listsTensors: dryRun).text)
         guard !dryRun else { return }
         let summary = try plan.execute(progress: work.progress)
         let result = SummaryText(summary, plan: plan, elapsed: .now - start)
         try StandardStream.output.write("\n" + result.text)
     }
 
-    private func encoding() throws -> Encoding? {
+    private func fileType() throws -> FileType? {
         guard let type else { return nil }
-        guard let name = EncodingName(argument: type) else {
+        guard let fileType = FileType(argument: type) else {
             throw ValidationError(
                 "'--type \(type.escapedForDisplay)' is not known; there are "
-                    + EncodingName.allValueStrings.joined(separator: ", ") + ".")
+                    + FileType.allValueStrings.joined(separator: ", ") + ".")
         }
-        return name.encoding
+        return fileType
     }
 }

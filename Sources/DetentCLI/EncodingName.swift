@@ -1,31 +1,54 @@
 import ArgumentParser
-import BlockFormats
 import ByteIO
 import Conversion
 import TensorIR
 
 /// An encoding as users spell it: `q4_0`, `Q4_0`, `f16`.
-struct EncodingName: ExpressibleByArgument {
+struct EncodingName {
     let encoding: Encoding
 
     init?(argument: String) {
         let name = argument.uppercased()
-        guard let encoding = EncodingName.writable.first(where: { $0.description == name }) else {
+        guard let encoding = EncodingName.all.first(where: { $0.description == name }) else {
             return nil
         }
         self.encoding = encoding
     }
 
-    static var allValueStrings: [String] { writable.map { $0.description.lowercased() } }
+    /// What there is, for messages.
+    static let list =
+        "types are " + all.map { $0.description.lowercased() }.joined(separator: ", ") + "."
 
-    /// The encodings that this package can write, scalars first.
-    static let writable: [Encoding] =
-        [.scalar(.f32), .scalar(.f16), .scalar(.bf16)] + grids
+    /// The scalars, and what mixes are made of.
+    private static let all: [Encoding] =
+        [.scalar(.f32), .scalar(.f16), .scalar(.bf16)]
+        + BlockEncoding.allCases.filter(Set(Mix.allCases.map(\.encoding)).contains)
+        .map { .block($0) }
+}
 
-    /// Those that quantization can choose codes for.
-    static let grids: [Encoding] = [
-        .block(.q8_0), .block(.q5_1), .block(.q5_0), .block(.q4_1), .block(.q4_0), .block(.iq4_nl),
-    ]
+/// What a whole file becomes, as users spell it: a scalar, or a mix such as `q4_k_m`.
+enum FileType {
+    case scalar(ScalarType)
+    case mix(Mix)
+
+    init?(argument: String) {
+        if let mix = Mix(name: argument) {
+            self = .mix(mix)
+        } else if let type = FileType.scalars.first(where: { $0.rawValue == argument.uppercased() })
+        {
+            self = .scalar(type)
+        } else {
+            return nil
+        }
+    }
+
+    private static let scalars: [ScalarType] = [.f32, .f16, .bf16]
+
+    static var allValueStrings: [String] {
+        scalars.map { $0.rawValue.lowercased() } + mixNames
+    }
+
+    static var mixNames: [String] { Mix.allCases.map { $0.rawValue.lowercased() } }
 }
 
 /// The grid that a command line asks for, one way or another.
@@ -49,7 +72,8 @@ struct GridOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The grid by its GGUF name: q8_0, q5_1, q5_0, q4_1, q4_0 (default) or iq4_nl.",
+            "The grid by its GGUF name, a mix with the types of llama.cpp: "
+                + FileType.mixNames.joined(separator: ", ") + " (default: q4_0).",
             valueName: "name"))
     var type: String?
 
@@ -61,54 +85,56 @@ struct GridOptions: ParsableArguments {
             valueName: "n"))
     var groupSize: Int?
 
-    /// The grid for an output: GGUF has its own, folders hold GPTQ's integers in groups of any size.
+    /// A recipe for an output: GGUF has grids of its own, folders hold GPTQ's integers in groups of any
+    /// size.
     /// - Throws: `ValidationError` for a grid that does not exist.
-    func encoding(for format: OutputFormat) throws -> Encoding {
+    func recipe(for format: OutputFormat, method: Recipe.Method) throws -> Recipe {
         if bits != nil, type != nil {
             throw ValidationError("'--bits' and '--type' both name the grid; use one of them.")
         }
-        return format == .gguf ? try ggufGrid() : try integerGrid()
+        return format == .gguf
+            ? Recipe(mix: try mix(), method: method)
+            : Recipe(encoding: .grouped(try integerGrid()), method: method)
     }
 
-    private func ggufGrid() throws -> Encoding {
-        let encoding = try type.map(namedGrid) ?? gridOfBits()
+    private func mix() throws -> Mix {
+        let mix = try type.map(namedMix) ?? mixOfBits()
+        let encoding = mix.encoding
         if type != nil, let symmetry, (symmetry == .asym) != encoding.hasMinimum {
             let kind = encoding.hasMinimum ? "asymmetric" : "symmetric"
             throw ValidationError(
-                "'--\(symmetry.rawValue)' contradicts '--type': \(encoding) is \(kind).")
+                "'--\(symmetry.rawValue)' contradicts '--type': \(encoding.rawValue) is \(kind).")
         }
         if let groupSize, groupSize != encoding.weightsPerBlock {
             throw ValidationError(
-                "'--group-size \(groupSize)' does not exist in GGUF: \(encoding) shares scales among "
-                    + "\(encoding.weightsPerBlock) weights.")
+                "'--group-size \(groupSize)' does not exist in GGUF: \(encoding.rawValue) shares scales "
+                    + "among \(encoding.weightsPerBlock) weights.")
         }
-        return encoding
+        return mix
     }
 
-    private func namedGrid(_ name: String) throws -> Encoding {
-        let wanted = name.uppercased()
-        guard let grid = EncodingName.grids.first(where: { $0.description == wanted }) else {
-            let known = EncodingName.grids.map { $0.description.lowercased() }
+    private func namedMix(_ name: String) throws -> Mix {
+        guard let mix = Mix(name: name) else {
             throw ValidationError(
                 "'--type \(name.escapedForDisplay)' is no grid; there are "
-                    + known.joined(separator: ", ") + ".")
+                    + FileType.mixNames.joined(separator: ", ") + ".")
         }
-        return grid
+        return mix
     }
 
-    private func gridOfBits() throws -> Encoding {
+    private func mixOfBits() throws -> Mix {
         switch (bits ?? 4, symmetry ?? .sym) {
-        case (8, .sym): return .block(.q8_0)
-        case (5, .sym): return .block(.q5_0)
-        case (5, .asym): return .block(.q5_1)
-        case (4, .sym): return .block(.q4_0)
-        case (4, .asym): return .block(.q4_1)
+        case (8, .sym): return .q8_0
+        case (5, .sym): return .q5_0
+        case (5, .asym): return .q5_1
+        case (4, .sym): return .q4_0
+        case (4, .asym): return .q4_1
         case (8, .asym): throw ValidationError("There is no asymmetric grid of 8 bits in GGUF.")
         default: throw ValidationError("'--bits' must be 8, 5 or 4 for a '.gguf' output.")
         }
     }
 
-    private func integerGrid() throws -> Encoding {
+    private func integerGrid() throws -> GroupedAffine {
         if type != nil {
             throw ValidationError(
                 "'--type' names a grid of GGUF; for a folder, use '--bits' and '--group-size'.")
@@ -120,13 +146,16 @@ struct GridOptions: ParsableArguments {
         guard groupSize.isMultiple(of: 8), (8...1 << 20).contains(groupSize) else {
             throw ValidationError("'--group-size' must be a positive multiple of 8.")
         }
-        return .grouped(
-            GroupedAffine(
-                bits: bits, groupSize: groupSize,
-                offset: symmetry == .asym ? .zeroPoint : .symmetric))
+        return GroupedAffine(
+            bits: bits, groupSize: groupSize, offset: symmetry == .asym ? .zeroPoint : .symmetric)
     }
 }
 
-extension Encoding {
-    fileprivate var hasMinimum: Bool { LevelGrid(self)?.hasMinimum ?? false }
+extension BlockEncoding {
+    fileprivate var hasMinimum: Bool {
+        switch self {
+        case .q4_1, .q5_1, .q8_1, .q2_K, .q4_K, .q5_K: true
+        default: false
+        }
+    }
 }

@@ -26,6 +26,7 @@ struct QuantizeCommand: RootCommand {
 
     @OptionGroup var paths: ConversionPaths
     @OptionGroup(title: "Grid") var grid: GridOptions
+    @OptionGroup(title: "Types of single tensors") var tensorTypes: TensorTypeOptions
 
     @Option(
         help:
@@ -44,18 +45,15 @@ struct QuantizeCommand: RootCommand {
     func validate() throws {
         try tuning.check(method: method)
         try calibration.check(method: method)
-        _ = try grid.encoding(for: OutputFormat(path: paths.outputPath))
+        try tensorTypes.check(format: OutputFormat(path: paths.outputPath))
+        _ = try grid.recipe(for: OutputFormat(path: paths.outputPath), method: .rtn)
     }
 
     func run() throws {
         let start = ContinuousClock.now
         let input = try ModelFile.open(paths.input)
-        var recipe = Recipe(
-            encoding: try grid.encoding(for: OutputFormat(path: paths.outputPath)),
-            method: method == .rtn ? .rtn : .gptq)
+        var recipe = try recipe()
         recipe.threadCount = work.threads
-        recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
-        recipe.columnOrder = tuning.columnOrder
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
         let windows = try calibration.windows(for: input, method: method)
@@ -67,11 +65,22 @@ struct QuantizeCommand: RootCommand {
             ("method", methodText), ("calibration", windows?.description),
             ("importance", calibration.importanceText(plan)),
         ]
-        try StandardStream.output.write(PlanText(plan, details: details).text)
+        try StandardStream.output.write(
+            PlanText(plan, details: details, listsTensors: dryRun).text)
         guard !dryRun else { return }
         let summary = try plan.execute(progress: work.progress)
         let result = SummaryText(summary, plan: plan, elapsed: .now - start)
         try StandardStream.output.write("\n" + result.text)
+    }
+
+    /// What the options say, without what must be read from files.
+    private func recipe() throws -> Recipe {
+        let format = OutputFormat(path: paths.outputPath)
+        var recipe = try grid.recipe(for: format, method: method == .rtn ? .rtn : .gptq)
+        recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
+        recipe.columnOrder = tuning.columnOrder
+        recipe.types = try tensorTypes.types()
+        return recipe
     }
 
     private var methodText: String {

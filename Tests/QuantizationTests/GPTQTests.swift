@@ -49,7 +49,8 @@ import Testing
         let builder = try QuantizedMatrixBuilder(grid, rows: 5, columns: 96)
         builder.store(pass.tile, rows: 0..<5)
         let decoded = builder.finish(
-            QuantizationReport(relativeError: 0, relativeErrorOfRoundingToNearest: 0)
+            QuantizationReport(
+                relativeError: 0, relativeErrorOfRoundingToNearest: 0, squaredOutput: 0)
         ).decoded
         for row in 0..<5 {
             for column in 0..<96 {
