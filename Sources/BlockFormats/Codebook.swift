@@ -9,6 +9,7 @@ package final class Codebook: Sendable {
     let entries: [Float]
     /// (dimension, entry)
     let columns: [Float]
+    let highestLevel: Float
 
     /// - Parameters:
     ///   - table: which vectors belong to it; see `CodebookTables`.
@@ -34,6 +35,7 @@ package final class Codebook: Sendable {
         self.dimensions = dimensions
         count = shifted.count
         entries = shifted.flatMap { $0 }
+        highestLevel = entries.max() ?? 0
         columns = (0..<dimensions).flatMap { dimension in shifted.map { $0[dimension] } }
     }
 }

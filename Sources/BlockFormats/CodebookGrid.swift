@@ -92,7 +92,7 @@ package struct CodebookBlock: Sendable, Hashable {
 }
 
 /// A block encoding with a codebook: where its numbers lie in the bytes.
-protocol CodebookFormat: BlockFormat {
+protocol CodebookFormat: EncodableBlockFormat {
     static var grid: CodebookGrid { get }
 
     static func unpack(_ bytes: UnsafeRawBufferPointer, into block: inout CodebookBlock)
@@ -116,6 +116,28 @@ extension CodebookFormat {
         for index in 0..<blocks.count / bytesPerBlock {
             unpack(blocks.part(index, of: bytesPerBlock), into: &block)
             grid.expand(block, into: weights.part(index, of: weightsPerBlock))
+        }
+    }
+}
+
+extension CodebookFormat {
+    package static func encode(
+        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    ) {
+        encodeBlocks(weights, into: block)
+    }
+
+    package static func encodeBlocks(
+        _ weights: UnsafeBufferPointer<Float>, into blocks: UnsafeMutableRawBufferPointer
+    ) {
+        let grid = grid
+        let search = CodebookSearch(grid)
+        search.setWeights(repeatElement(1, count: weightsPerBlock))
+        var block = CodebookBlock(grid)
+        for index in 0..<blocks.count / bytesPerBlock {
+            guard let x = weights.part(index, of: weightsPerBlock).baseAddress else { return }
+            search.fit(x, into: &block)
+            pack(block, into: blocks.part(index, of: bytesPerBlock))
         }
     }
 }

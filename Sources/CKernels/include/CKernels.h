@@ -4,6 +4,7 @@
 /* Inner loops that Swift measurably cannot do. Every function has a definition in Swift beside its
    caller, and a test that holds the two together. The instruction set is chosen at run time. */
 
+#include "codebooks.h"
 #include "dot_products.h"
 #include "float_conversion.h"
 #include "row_functions.h"
