@@ -73,6 +73,11 @@ package struct CodebookGrid: Sendable {
     }
 }
 
+extension Encoding {
+    /// Whether quantization passes can choose the codes: a `LevelGrid` or a codebook describes it.
+    package var hasGrid: Bool { LevelGrid(self) != nil || CodebookGrid(self) != nil }
+}
+
 /// A super-block of a codebook encoding, as numbers.
 package struct CodebookBlock: Sendable, Hashable {
     package var unit: Float = 0

@@ -12,7 +12,7 @@ extension ConversionPlan {
     func isQuantized(_ tensor: Tensor) -> Bool {
         guard let exported = tensor.exported, !tensor.isCopied else { return false }
         return (exported.isLinear || exported.isEmbeddingOrOutput)
-            && LevelGrid(tensor.target.encoding) != nil
+            && tensor.target.encoding.hasGrid
     }
 
     /// Rows of an output's tensor that one pass quantizes: matrices with the same inputs.

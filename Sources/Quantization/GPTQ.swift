@@ -43,6 +43,9 @@ package struct GPTQ: Sendable {
     package func quantize(
         _ weights: Matrix, to encoding: Encoding, hessian: Hessian, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {
+        if let grid = CodebookGrid(encoding) {
+            return try quantize(weights, to: grid, hessian: hessian, workers: workers)
+        }
         guard let grid = LevelGrid(encoding) else {
             throw .unsupportedEncoding(encoding.description)
         }
@@ -72,7 +75,7 @@ package struct GPTQ: Sendable {
                 dampingFraction: hessian.dampingFraction))
     }
 
-    private func roundToNearest(
+    func roundToNearest(
         _ weights: Matrix, to encoding: Encoding, hessian: Hessian, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {
         let importance = hessian.diagonal.map { max(0, $0) }

@@ -103,7 +103,7 @@ package final class Hessian: Sendable {
     /// upper M = J·Fᵀ·J, where J reverses. Then H⁻¹ = M⁻ᵀ·M⁻¹, so U = M⁻¹ and Uᵀ = J·F⁻¹·J: the
     /// elements of F⁻¹ backwards. Half the work of inverting H and factoring the inverse, and no
     /// loss of precision on the way.
-    private static func factor(_ hessian: Matrix, damping: Float, order: [Int]) -> Matrix? {
+    static func factor(_ hessian: Matrix, damping: Float, order: [Int]) -> Matrix? {
         let columns = order.count
         let reversed = DoubleMatrix(order: columns)
         for (row, source) in order.reversed().enumerated() {

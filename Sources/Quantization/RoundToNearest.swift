@@ -21,6 +21,10 @@ package struct RoundToNearest: Sendable {
     package func quantize(
         _ weights: Matrix, to encoding: Encoding, importance: [Float]? = nil, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {
+        if let grid = CodebookGrid(encoding) {
+            return try CodebookRounding(grid: grid).quantize(
+                weights, importance: importance, workers: workers)
+        }
         guard let grid = LevelGrid(encoding) else {
             throw .unsupportedEncoding(encoding.description)
         }
