@@ -8,6 +8,24 @@ private let codebookEncodings: [BlockEncoding] = [
     .iq1_s, .iq1_m, .iq2_xxs, .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s,
 ]
 
+/// What a block can be besides ordinary.
+enum Oddity: CaseIterable {
+    case constant, tiny, subnormal, large, outlier, oneAlone, someZeros, oneSign
+
+    func weight(_ x: Float, at column: Int) -> Float {
+        switch self {
+        case .constant: 0.75
+        case .tiny: x * 1e-4
+        case .subnormal: x * 1e-38
+        case .large: x * 1e5
+        case .outlier: column == 100 ? 30 : x
+        case .oneAlone: column == 5 ? -3 : 0
+        case .someZeros: column < 64 ? 0 : x
+        case .oneSign: -x.magnitude
+        }
+    }
+}
+
 @Suite struct CodebookTests {
     private func grid(_ encoding: BlockEncoding) throws -> CodebookGrid {
         try #require(CodebookGrid(.block(encoding)))
@@ -167,21 +185,11 @@ private let codebookEncodings: [BlockEncoding] = [
     }
 
     /// Whatever the weights, what is written is finite and no worse than zeros.
-    @Test(
-        arguments: codebookEncodings,
-        [
-            ("constant", { _, _ in 0.75 }), ("tiny", { x, _ in x * 1e-4 }),
-            ("subnormal", { x, _ in x * 1e-38 }), ("large", { x, _ in x * 1e5 }),
-            ("an outlier", { x, i in i == 100 ? 30 : x }),
-            ("one weight alone", { _, i in i == 5 ? -3 : 0 }),
-            ("some zeros", { x, i in i < 64 ? 0 : x }), ("one sign", { x, _ in -x.magnitude }),
-        ] as [(String, @Sendable (Float, Int) -> Float)])
-    func oddBlocksLoseLessThanZeros(
-        encoding: BlockEncoding, kind: (String, @Sendable (Float, Int) -> Float)
-    ) throws {
-        let x = weights(seed: 11).enumerated().map { kind.1($1, $0) }
+    @Test(arguments: codebookEncodings, Oddity.allCases)
+    func oddBlocksLoseLessThanZeros(encoding: BlockEncoding, oddity: Oddity) throws {
+        let x = weights(seed: 11).enumerated().map { oddity.weight($1, at: $0) }
         let decoded = try decode(encode(x, .block(encoding)), .block(encoding), columns: 256)
-        #expect(decoded.allSatisfy(\.isFinite))
+        #expect(decoded.allSatisfy { $0.isFinite })
         let zeros = [Float](repeating: 0, count: 256)
         #expect(squaredError(decoded, x) <= squaredError(zeros, x))
     }
@@ -192,7 +200,7 @@ private let codebookEncodings: [BlockEncoding] = [
         var x = weights(seed: 12)
         x[77] = strange
         let decoded = try decode(encode(x, .block(encoding)), .block(encoding), columns: 256)
-        #expect(decoded.allSatisfy(\.isFinite))
+        #expect(decoded.allSatisfy { $0.isFinite })
     }
 
     /// More bits, less error: the encodings keep their order.
