@@ -61,7 +61,8 @@ let package = Package(
         library("SafetensorsFormat", ["TensorIR"]),
         library("GGUFFormat", ["TensorIR"]),
         library(
-            "BlockFormats", ["TensorIR", "CKernels"], exclude: ["make_codebook_tables.py"]),
+            "BlockFormats", ["TensorIR", "CKernels", "Kernels"],
+            exclude: ["make_codebook_tables.py"]),
         library(
             "Tokenization", ["TensorIR", "CPCRE2"], exclude: ["make_compatibility_table.py"]),
         library("Architectures", ["TensorIR"]),

@@ -1,3 +1,5 @@
+import TensorIR
+
 /// IQ4_XS: blocks of 256 weights with the levels of IQ4_NL; each 32 weights have a scale of six
 /// bits.
 ///
@@ -9,9 +11,23 @@
 ///
 /// A weight decodes as `(unit * (scale - 32)) * levels[code]`. Specified in Formats/GGUF/Blocks.md,
 /// section IQ4_XS.
-package enum IQ4_XS: BlockFormat {
+package enum IQ4_XS: SuperBlockFormat {
+    static let type = BlockEncoding.iq4_xs
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 136
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        block.storeHalf(source.unit, at: 0)
+        var highBits: UInt16 = 0
+        for i in 0..<8 {
+            let scale = UInt8(bitPattern: source.scaleCodes[i] &+ 32)
+            highBits |= UInt16(scale >> 4 & 3) << UInt16(2 * i)
+            let low = (scale & 0x0F) << UInt8(i % 2 * 4)
+            block[4 + i / 2] = i % 2 == 0 ? low : block[4 + i / 2] | low
+        }
+        block.storeBytes(of: highBits.littleEndian, toByteOffset: 2, as: UInt16.self)
+        block.storeNibbles(at: 8, distance: 16) { UInt8(bitPattern: source.levels[$0]) }
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>

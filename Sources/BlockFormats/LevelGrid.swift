@@ -20,16 +20,34 @@ public struct LevelGrid: Sendable, Hashable {
     public let levels: Levels
     /// Whether blocks store a minimum (a zero point, a bias) beside the scale.
     public let hasMinimum: Bool
+    /// The parts of a block that have a scale each, where a block has more than one.
+    public let subBlocks: SubBlocks?
     private let layout: Layout
+
+    /// The parts of a super-block. Their scales and minimums are small whole numbers, codes, times
+    /// two units that the block stores as halves:
+    ///
+    ///     scale = unit * scaleCode        minimum = -(minimumUnit * minimumCode)
+    public struct SubBlocks: Sendable, Hashable {
+        /// Parts of a block.
+        public let count: Int
+        /// Weights that share a scale.
+        public let weightCount: Int
+        public let scaleCodes: ClosedRange<Int>
+        /// 0...0 where there is no minimum.
+        public let minimumCodes: ClosedRange<Int>
+    }
 
     private enum Layout: Sendable, Hashable {
         case q4_0, q4_1, q5_0, q5_1, q8_0, iq4_nl
+        case q2_K, q3_K, q4_K, q5_K, q6_K, iq4_xs
         case grouped(GroupedAffine)
     }
 
-    /// The grid of an encoding, or nil where it has more than one scale for a block, or no scale.
+    /// The grid of an encoding, or nil where its weights are no levels of a scale.
     public init?(_ encoding: Encoding) {
         self.encoding = encoding
+        subBlocks = SubBlocks(encoding)
         switch encoding {
         case .block(.q4_0): (levels, hasMinimum, layout) = (.uniform(-8...7), false, .q4_0)
         case .block(.q5_0): (levels, hasMinimum, layout) = (.uniform(-16...15), false, .q5_0)
@@ -38,6 +56,13 @@ public struct LevelGrid: Sendable, Hashable {
             (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_nl)
         case .block(.q4_1): (levels, hasMinimum, layout) = (.uniform(0...15), true, .q4_1)
         case .block(.q5_1): (levels, hasMinimum, layout) = (.uniform(0...31), true, .q5_1)
+        case .block(.q2_K): (levels, hasMinimum, layout) = (.uniform(0...3), true, .q2_K)
+        case .block(.q3_K): (levels, hasMinimum, layout) = (.uniform(-4...3), false, .q3_K)
+        case .block(.q4_K): (levels, hasMinimum, layout) = (.uniform(0...15), true, .q4_K)
+        case .block(.q5_K): (levels, hasMinimum, layout) = (.uniform(0...31), true, .q5_K)
+        case .block(.q6_K): (levels, hasMinimum, layout) = (.uniform(-32...31), false, .q6_K)
+        case .block(.iq4_xs):
+            (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_xs)
         case .grouped(let grouped):
             let lowest = grouped.lowestLevel
             levels = .uniform(lowest...lowest + grouped.maximumCode)
@@ -46,24 +71,29 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
-    /// Weights that share a scale. The last block of a grouped row may be packed with fewer.
+    /// Weights of a block. The last one of a grouped row may be packed with fewer.
     public var weightsPerBlock: Int { encoding.weightsPerBlock }
+    /// Weights that share a scale.
+    public var weightsPerScale: Int { subBlocks?.weightCount ?? weightsPerBlock }
     public var bytesPerBlock: Int { encoding.bytesPerBlock }
 
     /// The scale and minimum that a file will hold when asked for these.
     ///
     /// Both are rounded to the file's precision and clamped to its range, so they are finite; NaN
     /// becomes 0. The minimum is 0 where none is stored, and `-scale * zeroPoint` where that is an
-    /// integer.
+    /// integer. Of a grid with sub-blocks this knows too little: it leaves them what they are, and
+    /// the units make the rest.
     public func representable(scale: Float, minimum: Float) -> (scale: Float, minimum: Float) {
         switch layout {
         case .q4_0, .q5_0, .q8_0, .iq4_nl: (nearestFiniteHalf(scale), 0)
         case .q4_1, .q5_1: (nearestFiniteHalf(scale), nearestFiniteHalf(minimum))
+        case .q2_K, .q4_K, .q5_K: (finite(scale), finite(minimum))
+        case .q3_K, .q6_K, .iq4_xs: (finite(scale), 0)
         case .grouped(let grouped): grouped.representable(scale: scale, minimum: minimum)
         }
     }
 
-    /// Writes one block.
+    /// Writes one block of a grid without sub-blocks.
     ///
     /// - Parameters:
     ///   - levels: one for each weight: integers of the range, or indices into the codebook.
@@ -101,10 +131,12 @@ public struct LevelGrid: Sendable, Hashable {
             for i in 0..<32 { block[2 + i] = UInt8(bitPattern: levels[i]) }
         case .grouped(let grouped):
             grouped.pack(levels: levels, count: count, scale: scale, minimum: minimum, into: block)
+        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs:
+            preconditionFailure("blocks of \(encoding) have more than one scale")
         }
     }
 
-    /// Reads one block.
+    /// Reads one block of a grid without sub-blocks.
     ///
     /// - Parameters:
     ///   - block: `bytesPerBlock` bytes.
@@ -136,6 +168,23 @@ public struct LevelGrid: Sendable, Hashable {
             return (block.half(at: 0), 0)
         case .grouped(let grouped):
             return grouped.unpack(block, count: count, levels: levels)
+        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs:
+            preconditionFailure("blocks of \(encoding) have more than one scale")
+        }
+    }
+
+    /// Writes one block of a grid with sub-blocks, `bytesPerBlock` bytes.
+    package func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        precondition(block.count == bytesPerBlock)
+        switch layout {
+        case .q2_K: Q2_K.pack(source, into: block)
+        case .q3_K: Q3_K.pack(source, into: block)
+        case .q4_K: Q4_K.pack(source, into: block)
+        case .q5_K: Q5_K.pack(source, into: block)
+        case .q6_K: Q6_K.pack(source, into: block)
+        case .iq4_xs: IQ4_XS.pack(source, into: block)
+        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl, .grouped:
+            preconditionFailure("blocks of \(encoding) have one scale")
         }
     }
 
@@ -150,7 +199,31 @@ public struct LevelGrid: Sendable, Hashable {
     private var isGrouped: Bool { if case .grouped = layout { true } else { false } }
 }
 
+extension LevelGrid.SubBlocks {
+    fileprivate init?(_ encoding: Encoding) {
+        guard case .block(let type) = encoding else { return nil }
+        switch type {
+        case .q2_K: self.init(16, of: 16, scaleCodes: 0...15, minimumCodes: 0...15)
+        case .q3_K: self.init(16, of: 16, scaleCodes: -32...31)
+        case .q4_K, .q5_K: self.init(8, of: 32, scaleCodes: 0...63, minimumCodes: 0...63)
+        case .q6_K: self.init(16, of: 16, scaleCodes: -128...127)
+        case .iq4_xs: self.init(8, of: 32, scaleCodes: -32...31)
+        default: return nil
+        }
+    }
+
+    private init(
+        _ count: Int, of weightCount: Int, scaleCodes: ClosedRange<Int>,
+        minimumCodes: ClosedRange<Int> = 0...0
+    ) {
+        (self.count, self.weightCount) = (count, weightCount)
+        (self.scaleCodes, self.minimumCodes) = (scaleCodes, minimumCodes)
+    }
+}
+
 /// The nearest finite half, ties to even; 0 for NaN.
-private func nearestFiniteHalf(_ value: Float) -> Float {
+func nearestFiniteHalf(_ value: Float) -> Float {
     Float(Float16(value.clamped(to: Float(Float16.greatestFiniteMagnitude))))
 }
+
+private func finite(_ value: Float) -> Float { value.clamped(to: .greatestFiniteMagnitude) }

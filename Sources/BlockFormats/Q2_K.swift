@@ -1,3 +1,5 @@
+import TensorIR
+
 /// Q2_K: blocks of 256 weights, two bits a weight; each 16 weights have a scale and a minimum of
 /// four bits.
 ///
@@ -9,9 +11,20 @@
 ///
 /// A weight decodes as `(unit * scale) * code - minimumUnit * minimum`. Specified in
 /// Formats/GGUF/Blocks.md, section Q2_K.
-package enum Q2_K: BlockFormat {
+package enum Q2_K: SuperBlockFormat {
+    static let type = BlockEncoding.q2_K
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 84
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        for i in 0..<16 {
+            let scale = UInt8(bitPattern: source.scaleCodes[i])
+            block[i] = scale & 0x0F | UInt8(bitPattern: source.minimumCodes[i]) << 4
+        }
+        block.storeTwoBits(at: 16) { UInt8(bitPattern: source.levels[$0]) }
+        block.storeHalf(source.unit, at: 80)
+        block.storeHalf(source.minimumUnit, at: 82)
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>

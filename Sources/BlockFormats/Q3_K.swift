@@ -1,3 +1,5 @@
+import TensorIR
+
 /// Q3_K: blocks of 256 weights, three bits a weight; each 16 weights have a scale of six bits.
 ///
 ///     offset  size  field
@@ -9,9 +11,22 @@
 ///
 /// A weight decodes as `(unit * (scale - 32)) * (code - 4)`, the third bit being the code's
 /// highest. Specified in Formats/GGUF/Blocks.md, section Q3_K.
-package enum Q3_K: BlockFormat {
+package enum Q3_K: SuperBlockFormat {
+    static let type = BlockEncoding.q3_K
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 110
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        block.storeBits(at: 0) { UInt8(bitPattern: source.levels[$0] &+ 4) >> 2 }
+        block.storeTwoBits(at: 32) { UInt8(bitPattern: source.levels[$0] &+ 4) }
+        for i in 96..<108 { block[i] = 0 }
+        for i in 0..<16 {
+            let scale = UInt8(bitPattern: source.scaleCodes[i] &+ 32)
+            block[96 + i % 8] |= (scale & 0x0F) << UInt8(i / 8 * 4)
+            block[104 + i % 4] |= (scale >> 4 & 3) << UInt8(i / 4 * 2)
+        }
+        block.storeHalf(source.unit, at: 108)
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>

@@ -1,3 +1,5 @@
+import TensorIR
+
 /// Q4_K: blocks of 256 weights, four bits a weight; each 32 weights have a scale and a minimum of
 /// six bits.
 ///
@@ -9,9 +11,15 @@
 ///
 /// A weight decodes as `(unit * scale) * code - minimumUnit * minimum`. Specified in
 /// Formats/GGUF/Blocks.md, section Q4_K.
-package enum Q4_K: BlockFormat {
+package enum Q4_K: SuperBlockFormat {
+    static let type = BlockEncoding.q4_K
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 144
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        SixBitScales.pack(source, into: block)
+        block.storeNibbles(at: 16, distance: 32) { UInt8(bitPattern: source.levels[$0]) }
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
@@ -59,5 +67,19 @@ struct SixBitScales {
             minimum = block[8 + subBlock] >> 4 | (block[4 + subBlock] & 0xC0) >> 2
         }
         return (unit * Float(scale), minimumUnit * Float(minimum))
+    }
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        block.storeHalf(source.unit, at: 0)
+        block.storeHalf(source.minimumUnit, at: 2)
+        for i in 0..<4 {
+            let scale = UInt8(bitPattern: source.scaleCodes[i])
+            let minimum = UInt8(bitPattern: source.minimumCodes[i])
+            let laterScale = UInt8(bitPattern: source.scaleCodes[i + 4])
+            let laterMinimum = UInt8(bitPattern: source.minimumCodes[i + 4])
+            block[4 + i] = scale & 0x3F | (laterScale & 0x30) << 2
+            block[8 + i] = minimum & 0x3F | (laterMinimum & 0x30) << 2
+            block[12 + i] = laterScale & 0x0F | laterMinimum << 4
+        }
     }
 }

@@ -1,3 +1,5 @@
+import TensorIR
+
 /// Q5_K: blocks of 256 weights, five bits a weight; each 32 weights have a scale and a minimum of
 /// six bits.
 ///
@@ -10,9 +12,16 @@
 ///
 /// A weight decodes as `(unit * scale) * code - minimumUnit * minimum`. Specified in
 /// Formats/GGUF/Blocks.md, section Q5_K.
-package enum Q5_K: BlockFormat {
+package enum Q5_K: SuperBlockFormat {
+    static let type = BlockEncoding.q5_K
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 176
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        SixBitScales.pack(source, into: block)
+        block.storeBits(at: 16) { UInt8(bitPattern: source.levels[$0]) >> 4 }
+        block.storeNibbles(at: 48, distance: 32) { UInt8(bitPattern: source.levels[$0]) }
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>

@@ -1,3 +1,5 @@
+import TensorIR
+
 /// Q6_K: blocks of 256 weights, six bits a weight; each 16 weights have a scale of eight bits.
 ///
 ///     offset  size  field
@@ -8,9 +10,17 @@
 ///
 /// A weight decodes as `(unit * scale) * (code - 32)`. Specified in Formats/GGUF/Blocks.md, section
 /// Q6_K.
-package enum Q6_K: BlockFormat {
+package enum Q6_K: SuperBlockFormat {
+    static let type = BlockEncoding.q6_K
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 210
+
+    static func pack(_ source: SuperBlock, into block: UnsafeMutableRawBufferPointer) {
+        block.storeNibbles(at: 0, distance: 64) { UInt8(bitPattern: source.levels[$0] &+ 32) }
+        block.storeTwoBits(at: 128) { UInt8(bitPattern: source.levels[$0] &+ 32) >> 4 }
+        for i in 0..<16 { block[192 + i] = UInt8(bitPattern: source.scaleCodes[i]) }
+        block.storeHalf(source.unit, at: 208)
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>

@@ -1,3 +1,4 @@
+import BlockFormats
 import Kernels
 
 extension GPTQTile {

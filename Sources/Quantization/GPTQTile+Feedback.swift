@@ -1,3 +1,4 @@
+import BlockFormats
 import Kernels
 
 extension GPTQTile {
@@ -14,7 +15,8 @@ extension GPTQTile {
         if !isNatural {
             for (mine, theirs) in [
                 (tile.scales, nearest.scales), (tile.minimums, nearest.minimums),
-                (tile.inverseScales, nearest.inverseScales),
+                (tile.inverseScales, nearest.inverseScales), (tile.units, nearest.units),
+                (tile.minimumUnits, nearest.minimumUnits),
             ] {
                 _ = mine.elements.update(fromContentsOf: theirs.elements)
             }
@@ -33,9 +35,7 @@ extension GPTQTile {
             let batch = start..<min(start + batchSize, columns)
             for place in batch {
                 let column = order[place]
-                if isNatural, column.isMultiple(of: groupSize) {
-                    fitBlock(column / groupSize, work: work)
-                }
+                if isNatural, column.isMultiple(of: groupSize) { fitBlock(at: column, work: work) }
                 let (weight, error) = (work.lanes(place), errors.lanes(place - start))
                 tile.round(column: column, values: weight, by: rounding, into: error)
                 let rate = 1 / factor[place, place]
@@ -55,19 +55,31 @@ extension GPTQTile {
         }
     }
 
-    /// The smallest number of whole groups with at least about `batchSize` columns.
+    /// A number of whole groups with about `batchSize` columns, such that each super-block starts
+    /// a batch or lies within one.
     func wholeGroups(_ batchSize: Int) -> Int {
-        max(1, batchSize / groupSize) * groupSize
+        let perSuperBlock = tile.blocksPerSuperBlock
+        var groups = max(1, batchSize / groupSize)
+        if groups > perSuperBlock { groups -= groups % perSuperBlock }
+        while groups < perSuperBlock, !perSuperBlock.isMultiple(of: groups) { groups -= 1 }
+        return groups * groupSize
     }
 
-    private func fitBlock(_ block: Int, work: Matrix) {
-        let columns = tile.columns(ofBlock: block)
-        let counts = RoundToNearest.blockWeights(hessian.diagonal[columns])
-        let weights = Matrix(rows: columns.count, columns: Tile.lanes)
-        for (place, count) in counts.enumerated() { weights.lanes(place).fillLanes(count) }
-        search.fit(
-            work.lanes(columns.lowerBound), weights: weights.lanes(0), count: columns.count,
-            scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block))
-        tile.setInverses(ofBlock: block)
+    /// Fits the block that starts at a column to the corrected weights; first of all the units of
+    /// its super-block, if it is the first one.
+    private func fitBlock(at column: Int, work: Matrix) {
+        let block = column / groupSize
+        let (superBlock, part) = block.quotientAndRemainder(dividingBy: tile.blocksPerSuperBlock)
+        if part == 0 {
+            let columns = tile.columns(ofSuperBlock: superBlock)
+            search.fit(
+                superBlock, of: tile, to: work.lanes(columns.lowerBound),
+                importance: hessian.diagonal[columns])
+        } else {
+            let columns = tile.columns(ofBlock: block)
+            search.fit(
+                block: block, of: tile, to: work.lanes(columns.lowerBound),
+                importance: hessian.diagonal[columns])
+        }
     }
 }

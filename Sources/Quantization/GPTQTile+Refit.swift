@@ -1,3 +1,4 @@
+import BlockFormats
 import Kernels
 
 extension GPTQTile {
@@ -21,7 +22,7 @@ extension GPTQTile {
         system.solve()
 
         let before = measure(tile)
-        let previous = GridTile(columns: columns, groupSize: groupSize)
+        let previous = GridTile(columns: columns, grid: search.grid)
         let all = Matrix(rows: 1, columns: Tile.lanes)
         all.lanes(0).fillLanes(1)
         previous.take(tile, where: all.lanes(0))
@@ -29,7 +30,8 @@ extension GPTQTile {
             let (scale, move) = (tile.scales.lanes(block), system.right(block))
             for lane in 0..<Tile.lanes {
                 let moved = scale[lane] + Float(move[lane])
-                scale[lane] = search.grid.representable(scale: moved, minimum: 0).scale
+                scale[lane] =
+                    tile.representable(scale: moved, minimum: 0, block: block, lane: lane).scale
             }
             tile.setInverses(ofBlock: block)
         }

@@ -32,7 +32,7 @@ extension GPTQTile {
         let (scale, minimum) = (tile.scales.lanes(block), tile.minimums.lanes(block))
         for lane in 0..<Tile.lanes {
             let stored = (scale: scale[lane], minimum: minimum[lane])
-            let better = error.improve(stored, lane: lane, grid: search.grid)
+            let better = error.improve(stored, block: block, lane: lane, of: tile)
             scaleMove[lane] = better.scale - stored.scale
             minimumMove[lane] = better.minimum - stored.minimum
             (scale[lane], minimum[lane]) = better
@@ -81,20 +81,30 @@ private struct BlockError {
     /// The best scale and minimum that a file can hold, as far as they are known in closed form;
     /// the present ones where nothing improves on them.
     func improve(
-        _ stored: (scale: Float, minimum: Float), lane: Int, grid: LevelGrid
+        _ stored: (scale: Float, minimum: Float), block: Int, lane: Int, of tile: GridTile
     ) -> (scale: Float, minimum: Float) {
         let (ll, lo, oo) = (sums[0, lane], sums[1, lane], sums[2, lane])
         let (lg, og) = (sums[3, lane], sums[4, lane])
         var best = stored
         var bestChange: Float = 0
         func offer(_ s: Float, _ m: Float) {
-            let moved = grid.representable(scale: stored.scale + s, minimum: stored.minimum + m)
+            let moved = tile.representable(
+                scale: stored.scale + s, minimum: stored.minimum + m, block: block, lane: lane)
             let (s, m) = (moved.scale - stored.scale, moved.minimum - stored.minimum)
             let change = s * (s * ll + 2 * m * lo - 2 * lg) + m * (m * oo - 2 * og)
             if change < bestChange { (best, bestChange) = (moved, change) }
         }
-        guard grid.hasMinimum else {
+        guard tile.grid.hasMinimum else {
             if ll > 0 { offer(lg / ll, 0) }
+            return best
+        }
+        if tile.grid.subBlocks != nil {
+            // A minimum that has few codes is rarely where it should be: for each scale the best.
+            let unit = tile.units[block / tile.blocksPerSuperBlock, lane]
+            for steps in -2...2 {
+                let s = Float(steps) * unit
+                offer(s, (og - s * lo) / oo)
+            }
             return best
         }
         let determinant = ll * oo - lo * lo

@@ -8,7 +8,7 @@ final class GPTQTile {
     /// The weights to come close to: (columns, lanes). Dead columns are zero.
     let target: Matrix
     let hessian: Hessian
-    let search: ScaleSearch
+    let search: TileSearch
     /// What has been reached.
     let tile: GridTile
     /// target − tile: (columns, lanes).
@@ -22,8 +22,8 @@ final class GPTQTile {
 
     init(target: Matrix, grid: LevelGrid, hessian: Hessian) {
         (self.target, self.hessian) = (target, hessian)
-        search = ScaleSearch(grid)
-        tile = GridTile(columns: target.rows, groupSize: grid.weightsPerBlock)
+        search = TileSearch(grid)
+        tile = GridTile(columns: target.rows, grid: grid)
         residual = Matrix(rows: target.rows, columns: Tile.lanes)
         gradient = Matrix(rows: target.rows, columns: Tile.lanes)
         for dead in hessian.deadColumns { target.lanes(dead).fillLanes(0) }
@@ -35,7 +35,7 @@ final class GPTQTile {
         multiplyByHessian(target, into: gradient)
         entry.reference = undamped(laneProducts(target, gradient), of: target)
 
-        let nearest = GridTile(columns: columns, groupSize: groupSize)
+        let nearest = GridTile(columns: columns, grid: search.grid)
         RoundToNearest().round(
             target, importance: hessian.diagonal, search: search, into: nearest)
         let nearestErrors = measure(nearest)

@@ -6,6 +6,7 @@ import Kernels
 /// A weight is `scale · level + minimum`. Scales and minimums are always the rounded numbers that
 /// the file will hold, so whatever is computed here is what a reader of the file computes.
 final class GridTile {
+    let grid: LevelGrid
     let columns: Int
     let groupSize: Int
     /// (columns, lanes)
@@ -15,10 +16,20 @@ final class GridTile {
     let minimums: Matrix
     /// Follows `scales`; kept because the inner loops multiply.
     let inverseScales: Matrix
+    /// Blocks of this tile, each with a scale, that are stored as one; 1 where all are.
+    let blocksPerSuperBlock: Int
+    /// What the scales of a super-block are multiples of: (super-blocks, lanes), like
+    /// `minimumUnits`; without rows where scales are free.
+    let units: Matrix
+    let minimumUnits: Matrix
 
-    init(columns: Int, groupSize: Int) {
-        (self.columns, self.groupSize) = (columns, groupSize)
+    init(columns: Int, grid: LevelGrid) {
+        (self.grid, self.columns, groupSize) = (grid, columns, grid.weightsPerScale)
         let blocks = (columns + groupSize - 1) / groupSize
+        blocksPerSuperBlock = grid.subBlocks?.count ?? 1
+        let superBlocks = grid.subBlocks.map { blocks / $0.count } ?? 0
+        units = Matrix(rows: superBlocks, columns: Tile.lanes)
+        minimumUnits = Matrix(rows: superBlocks, columns: Tile.lanes)
         levels = Matrix(rows: columns, columns: Tile.lanes)
         scales = Matrix(rows: blocks, columns: Tile.lanes)
         minimums = Matrix(rows: blocks, columns: Tile.lanes)
@@ -30,6 +41,38 @@ final class GridTile {
     /// The columns of a block; the last one may have fewer than the others.
     func columns(ofBlock block: Int) -> Range<Int> {
         block * groupSize..<min(columns, (block + 1) * groupSize)
+    }
+
+    /// The columns of a super-block.
+    func columns(ofSuperBlock superBlock: Int) -> Range<Int> {
+        let width = blocksPerSuperBlock * groupSize
+        return superBlock * width..<min(columns, (superBlock + 1) * width)
+    }
+
+    /// Where the numbers of a super-block are.
+    func fit(ofSuperBlock superBlock: Int) -> SuperBlockSearch.Fit {
+        SuperBlockSearch.Fit(
+            unit: units.lanes(superBlock), minimumUnit: minimumUnits.lanes(superBlock),
+            scales: scales.lanes(superBlock * blocksPerSuperBlock),
+            minimums: minimums.lanes(superBlock * blocksPerSuperBlock))
+    }
+
+    /// The scale and minimum that a block can have nearest to these, the units of its super-block
+    /// being what they are.
+    func representable(
+        scale: Float, minimum: Float, block: Int, lane: Int
+    ) -> (scale: Float, minimum: Float) {
+        guard let subBlocks = grid.subBlocks else {
+            return grid.representable(scale: scale, minimum: minimum)
+        }
+        let superBlock = block / blocksPerSuperBlock
+        return (
+            subBlocks.nearest(to: scale, unit: units[superBlock, lane], codes: subBlocks.scaleCodes),
+            grid.hasMinimum
+                ? -subBlocks.nearest(
+                    to: -minimum, unit: minimumUnits[superBlock, lane],
+                    codes: subBlocks.minimumCodes) : 0
+        )
     }
 
     func setInverses(ofBlock block: Int) {
@@ -67,7 +110,8 @@ final class GridTile {
     func take(_ other: GridTile, where chosen: UnsafePointer<Float>) {
         for (mine, others) in [
             (levels, other.levels), (scales, other.scales), (minimums, other.minimums),
-            (inverseScales, other.inverseScales),
+            (inverseScales, other.inverseScales), (units, other.units),
+            (minimumUnits, other.minimumUnits),
         ] {
             for row in 0..<mine.rows {
                 let (target, source) = (mine.lanes(row), others.lanes(row))

@@ -22,7 +22,7 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     private let codec: RowCodec
     private let decoded: Matrix
     private let bytes: UnsafeMutableRawBufferPointer
-    /// What is stored for a level, by level + 128: itself, or its place in the codebook.
+    /// What is stored for a level, by level + 128.
     private let stored: [Int8]
 
     /// - Throws: `QuantizationError` when rows of `columns` weights do not fit the grid.
@@ -36,13 +36,7 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         decoded = Matrix(rows: rows, columns: columns)
         bytes = .allocate(byteCount: rows * codec.rowByteCount, alignment: 64)
         bytes.initializeMemory(as: UInt8.self, repeating: 0)
-        switch grid.levels {
-        case .uniform: stored = (-128...127).map { Int8($0) }
-        case .codebook(let codebook):
-            var places = [Int8](repeating: 0, count: 256)
-            for (place, level) in codebook.enumerated() { places[Int(level) + 128] = Int8(place) }
-            stored = places
-        }
+        stored = grid.storedLevels
     }
 
     deinit { bytes.deallocate() }
@@ -50,26 +44,38 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     /// Encodes a tile as the given rows.
     func store(_ tile: GridTile, rows: Range<Int>) {
         guard columns > 0 else { return }
-        var codes = [Int8](repeating: 0, count: min(tile.groupSize, columns))
+        var codes = [Int8](repeating: 0, count: min(grid.weightsPerBlock, columns))
         let levels = tile.levels.lanes(0)
         for (lane, row) in rows.enumerated() {
             let rowBytes = UnsafeMutableRawBufferPointer(
                 rebasing: bytes[row * codec.rowByteCount..<(row + 1) * codec.rowByteCount])
-            for block in 0..<tile.blockCount {
-                let columns = tile.columns(ofBlock: block)
+            for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
+                let columns = tile.columns(ofSuperBlock: block)
                 for column in columns {
                     let level = Int(levels[column &* Tile.lanes &+ lane])
                     codes[column - columns.lowerBound] = stored[level + 128]
                 }
-                grid.pack(
-                    levels: codes, count: columns.count, scale: tile.scales.lanes(block)[lane],
-                    minimum: tile.minimums.lanes(block)[lane],
+                pack(
+                    codes, count: columns.count, block: block, of: tile, lane: lane,
                     into: UnsafeMutableRawBufferPointer(
                         rebasing: rowBytes[
                             block * grid.bytesPerBlock..<(block + 1) * grid.bytesPerBlock]))
             }
             codec.decode(UnsafeRawBufferPointer(rowBytes), into: decoded.row(row))
         }
+    }
+
+    private func pack(
+        _ codes: [Int8], count: Int, block: Int, of tile: GridTile, lane: Int,
+        into bytes: UnsafeMutableRawBufferPointer
+    ) {
+        guard grid.subBlocks == nil else {
+            tile.fit(ofSuperBlock: block).pack(lane: lane, levels: codes, as: grid, into: bytes)
+            return
+        }
+        grid.pack(
+            levels: codes, count: count, scale: tile.scales.lanes(block)[lane],
+            minimum: tile.minimums.lanes(block)[lane], into: bytes)
     }
 
     func finish(_ report: QuantizationReport) -> QuantizedMatrix {

@@ -38,9 +38,8 @@ package struct RoundToNearest: Sendable {
         try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
             let rows = Tile.rows(index, of: weights.rows)
             let target = try Tile.gather(rows, of: weights)
-            let tile = GridTile(columns: weights.columns, groupSize: grid.weightsPerBlock)
-            let search = ScaleSearch(grid)
-            round(target, importance: importance, search: search, into: tile)
+            let tile = GridTile(columns: weights.columns, grid: grid)
+            round(target, importance: importance, search: TileSearch(grid), into: tile)
             builder.store(tile, rows: rows)
             tally[index] = weightedError(target, tile, importance)
         }
@@ -52,32 +51,14 @@ package struct RoundToNearest: Sendable {
     }
 
     /// Fits every block of a tile, and rounds its weights.
-    func round(_ target: Matrix, importance: [Float], search: ScaleSearch, into tile: GridTile) {
-        let weights = Matrix(rows: min(tile.groupSize, target.rows), columns: Tile.lanes)
+    func round(_ target: Matrix, importance: [Float], search: TileSearch, into tile: GridTile) {
+        search.fit(tile, to: target, importance: importance)
         let rounded = Matrix(rows: 1, columns: Tile.lanes)
-        for block in 0..<tile.blockCount {
-            let columns = tile.columns(ofBlock: block)
-            let counts = Self.blockWeights(importance[columns])
-            for (place, count) in counts.enumerated() { weights.lanes(place).fillLanes(count) }
-            search.fit(
-                target.lanes(columns.lowerBound), weights: weights.lanes(0), count: columns.count,
-                scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block))
-            tile.setInverses(ofBlock: block)
-            for column in columns {
-                tile.round(
-                    column: column, values: target.lanes(column), by: search.rounding,
-                    into: rounded.lanes(0))
-            }
+        for column in 0..<target.rows {
+            tile.round(
+                column: column, values: target.lanes(column), by: search.rounding,
+                into: rounded.lanes(0))
         }
-    }
-
-    /// The weights of a block's columns, scaled to a mean of one; ones where all are zero, for then
-    /// nothing is known, and a block without weights would have no scale.
-    static func blockWeights(_ importance: ArraySlice<Float>) -> [Float] {
-        let sum = importance.reduce(0, +)
-        guard sum > 0, sum.isFinite else { return [Float](repeating: 1, count: importance.count) }
-        let factor = Float(importance.count) / sum
-        return importance.map { $0 * factor }
     }
 
     private func weightedError(

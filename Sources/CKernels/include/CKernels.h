@@ -7,6 +7,7 @@
 #include "codebooks.h"
 #include "dot_products.h"
 #include "float_conversion.h"
+#include "level_fits.h"
 #include "row_functions.h"
 
 #endif

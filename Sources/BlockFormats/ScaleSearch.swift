@@ -1,4 +1,3 @@
-import BlockFormats
 import Kernels
 import TensorIR
 
@@ -11,54 +10,57 @@ import TensorIR
 /// codes for the scale, scale for the codes.
 ///
 /// A search belongs to one thread; it owns the memory that it works in.
-final class ScaleSearch {
-    let grid: LevelGrid
-    let rounding: LevelRounding
+///
+/// The scales of a grid with sub-blocks are left as they come out, for its units are not known yet;
+/// `SuperBlockSearch` does the rest.
+package final class ScaleSearch {
+    package let grid: LevelGrid
+    package let rounding: LevelRounding
     /// Rounds of codes and scale taking turns, at the end.
-    let refinements = 4
+    private let refinements = 4
+    /// Whether scales and minimums need not be rounded to anything.
+    let isFree: Bool
+    /// −1 or 1 in each lane: the sign of a free minimum.
+    let minimumSigns: Lanes
 
     /// Whether the minimum is stored as a whole number of scales, so that both move together.
     private let storesZeroPoint: Bool
     private let scratch = Matrix(rows: 16, columns: Tile.lanes)
     let zeros: Lanes
-    let levels: Lanes
     let inverseScale: Lanes
     let scale: Lanes
     let minimum: Lanes
     private let errors: Lanes
-    private let bestError: Lanes
+    let bestError: Lanes
     let sums: BlockSums
 
-    init(_ grid: LevelGrid) {
+    package init(_ grid: LevelGrid) {
         self.grid = grid
+        isFree = grid.subBlocks != nil
         rounding = LevelRounding(grid.levels)
         if case .grouped(let grouped) = grid.encoding {
             storesZeroPoint = grouped.offset == .zeroPoint
         } else {
             storesZeroPoint = false
         }
-        (zeros, levels, inverseScale) = (scratch.lanes(0), scratch.lanes(1), scratch.lanes(2))
+        (zeros, inverseScale) = (scratch.lanes(0), scratch.lanes(2))
         (scale, minimum, bestError) = (scratch.lanes(3), scratch.lanes(4), scratch.lanes(5))
         errors = scratch.lanes(6)
         sums = BlockSums(scratch, from: 7)
+        minimumSigns = scratch.lanes(13)
+        minimumSigns.fillLanes(-1)
     }
 
     /// Fits one block.
     ///
     /// - Parameters:
-    ///   - x: (count, lanes), column after column.
-    ///   - weights: what an error in each counts, likewise; not negative.
-    ///   - count: columns in the block.
+    ///   - block: the weights.
     ///   - scales: receives the result.
     ///   - minimums: receives the result.
-    func fit(
-        _ x: UnsafePointer<Float>, weights: UnsafePointer<Float>, count: Int, scales: Lanes,
-        minimums: Lanes
-    ) {
+    package func fit(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
         bestError.fillLanes(.infinity)
         scales.fillLanes(0)
         minimums.fillLanes(0)
-        let block = WeightedBlock(x: x, weights: weights, count: count)
         if grid.hasMinimum {
             fitWithMinimum(block, scales: scales, minimums: minimums)
         } else {
@@ -74,26 +76,8 @@ extension ScaleSearch {
     /// - Parameters:
     ///   - block: the weights to round.
     ///   - minimums: what is taken off them first.
-    ///   - errors: receives the errors of these codes at the current scale. The sums tell
-    ///     them too, but as a difference of large numbers: not sharply enough to tell a scale that
-    ///     hits every weight exactly from its neighbours.
-    @inline(__always)
-    func collect(
-        _ block: WeightedBlock, minimums: UnsafePointer<Float>,
-        addingErrorsTo errors: Lanes? = nil
-    ) {
-        sums.beginLevels()
-        for column in 0..<block.count {
-            let x = block.x + column * Tile.lanes
-            let weights = block.weights + column * Tile.lanes
-            rounding.round(x, minimums: minimums, inverseScales: inverseScale, into: levels)
-            sums.add(levels: levels, x, weights)
-            guard let errors else { continue }
-            for lane in 0..<Tile.lanes {
-                let error = scale[lane] * levels[lane] + minimums[lane] - x[lane]
-                errors[lane] += weights[lane] * error * error
-            }
-        }
+    func collect(_ block: WeightedBlock, minimums: UnsafePointer<Float>) {
+        sums.collect(block, minimums: minimums, inverseScales: inverseScale, rounding: rounding)
     }
 
     /// Keeps a scale and minimum, rounded to what a file holds, if nothing better is known.
@@ -129,13 +113,17 @@ extension ScaleSearch {
     /// gets.
     private func refine(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
         let (hasMinimum, grid) = (grid.hasMinimum, grid)
+        guard !isFree else { return }
         bestError.fillLanes(.infinity)
         scale.copyLanes(scales)
         minimum.copyLanes(minimums)
         for _ in 0..<refinements {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
             errors.fillLanes(0)
-            collect(block, minimums: minimum, addingErrorsTo: errors)
+            collect(block, minimums: minimum)
+            block.addErrors(
+                scales: scale, minimums: minimum, inverseScales: inverseScale, rounding: rounding,
+                to: errors)
             for lane in 0..<Tile.lanes {
                 if errors[lane] < bestError[lane] {
                     bestError[lane] = errors[lane]

@@ -19,6 +19,10 @@ extension ScaleSearch {
                 inverseScale[lane] = target * inverse(ofScale: extreme[lane])
             }
             collect(block, minimums: zeros)
+            if isFree {
+                offerFreely(scales: scales)
+                continue
+            }
             for lane in 0..<Tile.lanes {
                 let fitted = sums.ll[lane] > 0 ? sums.lx[lane] / sums.ll[lane] : 0
                 offer(lane, scale: fitted, minimum: 0, scales: scales, minimums: minimums)
@@ -94,6 +98,10 @@ extension ScaleSearch {
                 minimum[lane] = atLow + anchor * (atHigh - atLow)
             }
             collect(block, minimums: minimum)
+            if isFree {
+                offerFreely(scales: scales, minimums: minimums)
+                continue
+            }
             for lane in 0..<Tile.lanes {
                 let (w, l, ll) = (sums.w[lane], sums.l[lane], sums.ll[lane])
                 let (x, lx) = (sums.x[lane], sums.lx[lane])

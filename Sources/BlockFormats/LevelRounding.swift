@@ -1,41 +1,44 @@
-import BlockFormats
+import CKernels
 
 /// Rounds a number in each lane to the nearest level of a grid.
 ///
 /// Levels are kept as the `Float`s that they multiply a scale as, for codebooks too; codes are made
 /// of them only when a block is packed.
-struct LevelRounding: Sendable {
+package struct LevelRounding: Sendable {
     private let lowest: Float
     private let highest: Float
-    /// The midpoints between a codebook's levels, each with the step across it; empty for a uniform
-    /// grid.
-    private let steps: [(midpoint: Float, height: Float)]
+    /// The midpoints between a codebook's levels; empty for a uniform grid.
+    private let midpoints: [Float]
+    /// The steps across the midpoints.
+    private let heights: [Float]
 
-    init(_ levels: LevelGrid.Levels) {
+    package init(_ levels: LevelGrid.Levels) {
         switch levels {
         case .uniform(let range):
             (lowest, highest) = (Float(range.lowerBound), Float(range.upperBound))
-            steps = []
+            (midpoints, heights) = ([], [])
         case .codebook(let codebook):
             let values = codebook.map(Float.init)
             (lowest, highest) = (values.first ?? 0, values.last ?? 0)
-            steps = zip(values, values.dropFirst()).map { (($0 + $1) / 2, $1 - $0) }
+            midpoints = zip(values, values.dropFirst()).map { ($0 + $1) / 2 }
+            heights = zip(values, values.dropFirst()).map { $1 - $0 }
         }
     }
 
     /// The mean distance between neighbouring levels.
-    var spacing: Float { steps.isEmpty ? 1 : (highest - lowest) / Float(steps.count) }
+    package var spacing: Float {
+        midpoints.isEmpty ? 1 : (highest - lowest) / Float(midpoints.count)
+    }
 
-    var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
+    package var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
 
     /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level
     /// of a uniform grid and to the lower one of a codebook; NaN to the lowest.
-    @inline(__always)
-    func round(
+    package func round(
         _ values: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
         inverseScales: UnsafePointer<Float>, into levels: Lanes
     ) {
-        if steps.isEmpty {
+        if midpoints.isEmpty {
             let (lowest, highest) = (lowest, highest)
             for lane in 0..<Tile.lanes {
                 // Clamped first, so that the sum below stays where its last place counts 1:
@@ -62,10 +65,25 @@ struct LevelRounding: Sendable {
                 scaled[lane] = (values[lane] - minimums[lane]) * inverseScales[lane]
                 levels[lane] = lowest
             }
-            for (midpoint, height) in steps {
+            for (midpoint, height) in zip(midpoints, heights) {
                 for lane in 0..<Tile.lanes {
                     levels[lane] += scaled[lane] > midpoint ? height : 0
                 }
+            }
+        }
+    }
+}
+
+extension LevelRounding {
+    /// The levels as the kernels take them.
+    @inline(__always)
+    func withKernelLevels<Result>(_ body: (UnsafePointer<detent_levels>) -> Result) -> Result {
+        midpoints.withUnsafeBufferPointer { midpoints in
+            heights.withUnsafeBufferPointer { heights in
+                var levels = detent_levels(
+                    lowest: lowest, highest: highest, step_count: midpoints.count,
+                    midpoints: midpoints.baseAddress, heights: heights.baseAddress)
+                return withUnsafePointer(to: &levels, body)
             }
         }
     }
@@ -76,6 +94,6 @@ private let roundingPoint: Float = 12_582_912
 
 /// 1 / scale, or 0 where dividing would leave the range of `Float`.
 @inline(__always)
-func inverse(ofScale scale: Float) -> Float {
+package func inverse(ofScale scale: Float) -> Float {
     scale.magnitude < .leastNormalMagnitude ? 0 : 1 / scale
 }

@@ -1,0 +1,42 @@
+#include "level_fits.h"
+
+#include "dispatch.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+#define LANES 16
+
+#define FUNCTION(name) name##_plain
+#define TARGET
+#include "level_fits_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#if defined(__x86_64__)
+
+#define FUNCTION(name) name##_avx2
+#define TARGET TARGET_AVX2
+#include "level_fits_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#define FUNCTION(name) name##_avx512
+#define TARGET TARGET_AVX512
+#include "level_fits_body.h"
+#undef FUNCTION
+#undef TARGET
+
+#endif
+
+void detent_level_sums(const float *x, const float *weights, size_t columns, size_t lanes,
+                       const float *minimums, const float *inverse_scales,
+                       const detent_levels *levels, float *sums) {
+    DISPATCH(level_sums, x, weights, columns, lanes, minimums, inverse_scales, levels, sums);
+}
+
+void detent_level_errors(const float *x, const float *weights, size_t columns, size_t lanes,
+                         const float *scales, const float *minimums, const float *inverse_scales,
+                         const detent_levels *levels, float *errors) {
+    DISPATCH(level_errors, x, weights, columns, lanes, scales, minimums, inverse_scales, levels,
+             errors);
+}

@@ -1,0 +1,96 @@
+import BlockFormats
+import Kernels
+
+/// Fits the scales of a tile: block by block, or super-block by super-block where the grid has
+/// them.
+///
+/// A search belongs to one thread; it owns the memory that it works in.
+final class TileSearch {
+    let grid: LevelGrid
+    private let blocks: ScaleSearch
+    private let superBlocks: SuperBlockSearch?
+    /// What errors count, in the columns of one block: (columns, lanes).
+    private let weights: Matrix
+
+    init(_ grid: LevelGrid) {
+        self.grid = grid
+        superBlocks = SuperBlockSearch(grid)
+        blocks = superBlocks?.freely ?? ScaleSearch(grid)
+        weights = Matrix(rows: grid.weightsPerBlock, columns: Tile.lanes)
+    }
+
+    var rounding: LevelRounding { blocks.rounding }
+
+    /// Fits every block of a tile.
+    ///
+    /// - Parameters:
+    ///   - tile: receives scales and minimums, and their units.
+    ///   - target: the weights to come close to: (columns, lanes).
+    ///   - importance: what an error in each column counts.
+    func fit(_ tile: GridTile, to target: Matrix, importance: [Float]) {
+        for superBlock in 0..<tile.blockCount / tile.blocksPerSuperBlock {
+            let columns = tile.columns(ofSuperBlock: superBlock)
+            fit(
+                superBlock, of: tile, to: target.lanes(columns.lowerBound),
+                importance: importance[columns])
+        }
+    }
+
+    /// Fits one super-block, or block where the grid has no super-blocks.
+    ///
+    /// - Parameters:
+    ///   - superBlock: its place in the tile.
+    ///   - tile: receives its scales and minimums, and their units.
+    ///   - x: its weights: (columns, lanes).
+    ///   - importance: what an error in each of its columns counts.
+    func fit(
+        _ superBlock: Int, of tile: GridTile, to x: UnsafePointer<Float>,
+        importance: ArraySlice<Float>
+    ) {
+        let block = weightedBlock(x, importance)
+        if let superBlocks {
+            superBlocks.fit(block, tile.fit(ofSuperBlock: superBlock))
+        } else {
+            blocks.fit(
+                block, scales: tile.scales.lanes(superBlock),
+                minimums: tile.minimums.lanes(superBlock))
+        }
+        for block in 0..<tile.blocksPerSuperBlock {
+            tile.setInverses(ofBlock: superBlock * tile.blocksPerSuperBlock + block)
+        }
+    }
+
+    /// Fits one block of a super-block, whose units stay as they are.
+    func fit(
+        block: Int, of tile: GridTile, to x: UnsafePointer<Float>, importance: ArraySlice<Float>
+    ) {
+        guard let superBlocks else { return }
+        let (superBlock, subBlock) = block.quotientAndRemainder(
+            dividingBy: tile.blocksPerSuperBlock)
+        superBlocks.fit(
+            subBlock, weightedBlock(x, importance), tile.fit(ofSuperBlock: superBlock))
+        tile.setInverses(ofBlock: block)
+    }
+
+    private func weightedBlock(
+        _ x: UnsafePointer<Float>, _ importance: ArraySlice<Float>
+    ) -> WeightedBlock {
+        for (place, count) in blockWeights(importance).enumerated() {
+            weights.lanes(place).fillLanes(count)
+        }
+        return WeightedBlock(x: x, weights: weights.lanes(0), count: importance.count)
+    }
+
+    /// The weights of a block's columns, scaled to a mean of one; ones where all are zero, for then
+    /// nothing is known, and a block without weights would have no scale.
+    ///
+    /// In a super-block none is quite zero, so that a sub-block about which nothing is known has a
+    /// scale, too.
+    private func blockWeights(_ importance: ArraySlice<Float>) -> [Float] {
+        let sum = importance.reduce(0, +)
+        guard sum > 0, sum.isFinite else { return [Float](repeating: 1, count: importance.count) }
+        let factor = Float(importance.count) / sum
+        guard superBlocks != nil else { return importance.map { $0 * factor } }
+        return importance.map { max($0 * factor, 1e-6) }
+    }
+}
