@@ -8,20 +8,22 @@ extension SuperBlockSearch {
         }
     }
 
-    /// Tries the codes of one sub-block's scale and minimum up to `reach` away from what they are.
-    /// `errors` knows what these cost, and follows.
+    /// Tries the codes of one sub-block's scale and minimum up to `reach` away from what they are,
+    /// and, from further than one step, those of a negative scale about the opposite: where levels
+    /// are not symmetric, that is another grid. `errors` knows what they cost, and follows.
     func refineCodes(_ subBlock: Int, _ block: WeightedBlock, _ fit: Fit, reach: Int) {
         let (scale, minimum) = (fit.scale(subBlock), fit.minimum(subBlock))
         let error = errors + subBlock * Tile.lanes
         let (startScale, startMinimum) = (trial.scales, trial.minimums)
         startScale.copyLanes(scale)
         startMinimum.copyLanes(minimum)
+        let signs: [Float] = reach > 1 && subBlocks.scaleCodes.lowerBound < 0 ? [1, -1] : [1]
         let minimumReach = grid.hasMinimum ? reach : 0
-        for scaleMove in -reach...reach {
-            trial.scale.copyLanes(startScale)
+        for (sign, scaleMove) in signs.flatMap({ sign in (-reach...reach).map { (sign, $0) } }) {
+            for lane in 0..<Tile.lanes { trial.scale[lane] = sign * startScale[lane] }
             move(trial.scale, by: scaleMove, codes: subBlocks.scaleCodes, unit: fit.unit)
             for minimumMove in -minimumReach...minimumReach {
-                guard scaleMove != 0 || minimumMove != 0 else { continue }
+                guard sign < 0 || scaleMove != 0 || minimumMove != 0 else { continue }
                 trial.minimum.copyLanes(startMinimum)
                 if minimumMove != 0 {
                     move(

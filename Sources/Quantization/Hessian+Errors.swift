@@ -1,3 +1,4 @@
+import BlockFormats
 import Kernels
 
 /// The errors of a tile's rows under the Hessian.

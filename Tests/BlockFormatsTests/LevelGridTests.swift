@@ -98,6 +98,6 @@ import Testing
         #expect(try decode(block, encoding, columns: 5) == [-8, 7.5, 0, 3.5, -0.5])
     }
 
-    @Test(arguments: [Encoding.scalar(.f16), .block(.q4_K), .block(.q8_1)])
+    @Test(arguments: [Encoding.scalar(.f16), .block(.tq1_0), .block(.q8_1)])
     func otherEncodingsHaveNoGrid(encoding: Encoding) { #expect(LevelGrid(encoding) == nil) }
 }

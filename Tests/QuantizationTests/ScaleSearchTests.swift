@@ -20,8 +20,8 @@ import Testing
             (0..<count * Tile.lanes).map { _ in Float.random(in: 0.1...4, using: &generator) })
         let fitted = Matrix(rows: 2, columns: Tile.lanes)
         ScaleSearch(grid).fit(
-            block.lanes(0), weights: weights.lanes(0), count: count, scales: fitted.lanes(0),
-            minimums: fitted.lanes(1))
+            WeightedBlock(x: block.lanes(0), weights: weights.lanes(0), count: count),
+            scales: fitted.lanes(0), minimums: fitted.lanes(1))
 
         let levels = grid.levelValues
         func error(_ lane: Int, scale: Float) -> Float {
