@@ -66,12 +66,13 @@ final class GridTile {
             return grid.representable(scale: scale, minimum: minimum)
         }
         let superBlock = block / blocksPerSuperBlock
+        let unit = units[superBlock, lane]
+        let scale = subBlocks.nearest(to: scale, unit: unit, codes: subBlocks.scaleCodes)
+        guard grid.hasMinimum else { return (scale, 0) }
+        let minimumUnit = minimumUnits[superBlock, lane]
         return (
-            subBlocks.nearest(to: scale, unit: units[superBlock, lane], codes: subBlocks.scaleCodes),
-            grid.hasMinimum
-                ? -subBlocks.nearest(
-                    to: -minimum, unit: minimumUnits[superBlock, lane],
-                    codes: subBlocks.minimumCodes) : 0
+            scale,
+            -subBlocks.nearest(to: -minimum, unit: minimumUnit, codes: subBlocks.minimumCodes)
         )
     }
 
