@@ -31,6 +31,9 @@ let orderedCollections = Target.Dependency.product(
 let argumentParser = Target.Dependency.product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
 let package = Package(
     name: "Detent",
     platforms: [.macOS(.v15)],
@@ -44,6 +47,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         // Layer 0
@@ -82,11 +87,15 @@ let package = Package(
         // Layer 5
         library(
             "Conversion",
-            ["Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization", "ProgressReporting"]),
+            [
+                "Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization",
+                "ProgressReporting",
+                crypto,
+            ]),
         // Layer 6
         library("Detent", ["Conversion", "Evaluation", "Generation", "Reporting"]),
         // Layer 7
-        library("DetentCLI", ["Detent", "BundledData", argumentParser]),
+        library("DetentCLI", ["Detent", "BundledData", argumentParser, yams]),
         executable("DetentTool"),
         executable("QuantizeTool"),
         executable("ConvertTool"),

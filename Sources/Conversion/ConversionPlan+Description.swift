@@ -32,6 +32,11 @@ extension ConversionPlan {
         if case .grouped(let grouped)? = recipe.encoding, format.dialect == .huggingFace {
             try description.addGPTQ(grouped, dampingFraction: recipe.dampingFraction)
         }
+        // What an earlier recipe made of the source is no longer true of this output.
+        if !recipe.keepsEncodings {
+            for key in Provenance.keys { description.metadata[key] = nil }
+        }
+        description.metadata.merge(recipe.provenance) { $1 }
         return description
     }
 

@@ -35,6 +35,8 @@ public struct Recipe: Sendable {
     /// Whether what would otherwise be reported is an error: matrices that the calibration text or the
     /// importance matrix says nothing about, and those that GPTQ had to leave to rounding.
     public var isStrict = false
+    /// What the output shall say of its origin, over what it says anyway: see `Provenance`.
+    public var provenance: Metadata = [:]
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?

@@ -41,11 +41,11 @@ struct CalibrationOptions: ParsableArguments {
             + "\(coverage.tensorCount) tensors\(unused)"
     }
 
-    /// The windows that the method works with, or nil where it needs none.
+    /// The windows to work with, or nil where none are needed.
     func windows(
-        for input: Checkpoint, method: QuantizeCommand.Method
+        for input: Checkpoint, isNeeded: Bool
     ) throws -> CalibrationTextOptions.Windows? {
-        guard text.calibration != nil || method == .gptq else { return nil }
+        guard text.calibration != nil || isNeeded else { return nil }
         return try text.windows(
             for: input, defaultCount: CalibrationTextOptions.defaultCount)
     }

@@ -52,6 +52,9 @@ struct CalibrationTextOptions: ParsableArguments {
     /// A text's windows, and the text's name.
     struct Windows: CustomStringConvertible {
         let corpus: String
+        /// The text's file without its folder, or the bundled corpus.
+        let name: String
+        let text: [UInt8]
         let length: Int
         let windows: CalibrationWindows
 
@@ -74,7 +77,9 @@ struct CalibrationTextOptions: ParsableArguments {
         let windows = try CalibrationWindows(
             text: corpus.bytes, tokenizer: Tokenizer(checkpoint: input), length: length,
             count: nsamples ?? defaultCount, seed: seed)
-        return Windows(corpus: corpus.name, length: length, windows: windows)
+        return Windows(
+            corpus: corpus.name, name: corpus.fileName, text: corpus.bytes, length: length,
+            windows: windows)
     }
 }
 

@@ -30,14 +30,28 @@ public enum CommandLineTool {
     private static func run(
         _ root: any RootCommand.Type, arguments: [String]
     ) -> ExitStatus {
+        let isQuantize = root == QuantizeCommand.self || arguments.first == "quantize"
+        let prefix = root == QuantizeCommand.self ? 0 : 1
+        let expansion: RecipeExpansion?
+        do {
+            expansion = isQuantize ? try RecipeExpansion(Array(arguments.dropFirst(prefix))) : nil
+        } catch {
+            let failure = Failure(error)
+            return say(failure.text, on: .error) ?? failure.status
+        }
+        let arguments =
+            arguments.prefix(prefix)
+            + (expansion?.arguments ?? arguments.dropFirst(prefix).map(\.self))
         var command: any ParsableCommand
         do {
-            command = try root.parseAsRoot(arguments)
+            command = try root.parseAsRoot(Array(arguments))
         } catch {
             return report(error, of: root)
         }
         do {
-            try command.run()
+            try RecipeOptions.$current.withValue(expansion?.options ?? RecipeOptions()) {
+                try command.run()
+            }
             return .success
         } catch {
             // Asking for help is a command to the parser, and its screen an error.

@@ -5,6 +5,8 @@ import ByteIO
 struct CorpusText {
     /// What reports call it.
     let name: String
+    /// The file without its folder, or what the bundled corpus is called.
+    let fileName: String
     let bytes: [UInt8]
 
     static let defaultCalibration = "general"
@@ -17,14 +19,18 @@ struct CorpusText {
         guard !isFile, !nameOrPath.contains("/"),
             let paths = try CorpusText.files(ofCorpus: nameOrPath)
         else {
-            (name, bytes) = (nameOrPath, try MappedFile.contents(ofFile: nameOrPath))
+            (name, fileName) = (nameOrPath, splitPath(nameOrPath).name)
+            bytes = try MappedFile.contents(ofFile: nameOrPath)
             return
         }
-        name = "\(nameOrPath) (bundled)"
+        (name, fileName) = ("\(nameOrPath) (bundled)", nameOrPath)
         bytes = try paths.flatMap { path throws(SystemError) in
             try MappedFile.contents(ofFile: BundledData.corpusPath(path))
         }
     }
+
+    /// Whether a corpus of that name comes with Detent.
+    static func isBundled(_ name: String) throws -> Bool { try files(ofCorpus: name) != nil }
 
     /// The files of a corpus, as the manifest lists them, or nil where it lists no such corpus.
     private static func files(ofCorpus name: String) throws -> [String]? {

@@ -19,7 +19,8 @@ struct Failure: Sendable {
             case let error as UsageError: (.usage, [error.message], error.hint)
             case let error as SystemError: (.inputOutput, [error.description], nil)
             case let error as EvaluationError: (.badInput, [error.description], error.remedy)
-            case is FormatError, is ModelError, is TensorQuantizationError, is QuantizationError,
+            case is FormatError, is ModelError, is RecipeError, is TensorQuantizationError,
+                is QuantizationError,
                 is UnsupportedEncoding, is ImportanceMismatch:
                 (.badInput, [String(describing: error)], nil)
             default: (.failure, [String(describing: error)], nil)

@@ -40,6 +40,8 @@ struct QuantizeCommand: RootCommand {
     @Flag(help: "Print the plan with the predicted size; write nothing.")
     var dryRun = false
 
+    @OptionGroup(title: "Recipe") var file: RecipeFileOptions
+
     @OptionGroup var work: WorkOptions
 
     func validate() throws {
@@ -56,8 +58,9 @@ struct QuantizeCommand: RootCommand {
         recipe.threadCount = work.threads
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
-        let windows = try calibration.windows(for: input, method: method)
+        let windows = try calibration.windows(for: input, isNeeded: method == .gptq)
         recipe.calibrationWindows = windows?.windows.ids ?? []
+        if !dryRun { recipe.provenance = try provenance(of: recipe, input: input, windows) }
 
         let plan = try ConversionPlan(input: input, outputPath: paths.outputPath, recipe: recipe)
         try calibration.check(windows, of: plan)
@@ -81,6 +84,38 @@ struct QuantizeCommand: RootCommand {
         recipe.columnOrder = tuning.columnOrder
         recipe.types = try tensorTypes.types()
         return recipe
+    }
+
+    /// What the output says of its origin; the same as before where it is made again.
+    private func provenance(
+        of recipe: Recipe, input: Checkpoint, _ windows: CalibrationTextOptions.Windows?
+    ) throws -> Metadata {
+        var options = RecipeOptions.current.recorded(with: recipe)
+        if options.values.keys.allSatisfy({ !OptionTable.alternatives[0].contains($0) }) {
+            options.values[OutputFormat(path: paths.outputPath) == .gguf ? "type" : "bits"] =
+                .value(OutputFormat(path: paths.outputPath) == .gguf ? "q4_0" : "4")
+        }
+        options.values["method"] = .value(method.rawValue)
+        if let windows {
+            options.values["calibration"] = .value(windows.name)
+            options.values["nsamples"] = .value(String(windows.windows.ids.count))
+            options.values["seqlen"] = .value(String(windows.length))
+        }
+        if method == .gptq {
+            options.values["damp-percent"] = .value(recipe.dampingFraction.description)
+            options.values["desc-act"] = .flag(tuning.columnOrder == .activation)
+        }
+        var provenance = Provenance(
+            version: versionText, recipe: options.text,
+            sourceName: paths.inputName, digests: ["source": try input.contentDigest()])
+        provenance.digests["calibration"] = windows.map { ContentDigest.sha256($0.text) }
+        provenance.digests["imatrix"] = try calibration.imatrix.map(fileDigest)
+        guard let path = file.replay else { return provenance.metadata }
+        return try RecipeFileOptions.checked(provenance, against: path)
+    }
+
+    private func fileDigest(_ path: String) throws -> String {
+        try MappedFile(path: path).withBytes(ContentDigest.sha256)
     }
 
     private var methodText: String {

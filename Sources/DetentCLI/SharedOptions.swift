@@ -58,6 +58,12 @@ struct ConversionPaths: ParsableArguments {
         paths.first ?? BundledData.defaultModelPath
     }
 
+    /// The model's name without its folder, empty for the default one.
+    var inputName: String {
+        guard let path = paths.first else { return "" }
+        return splitPath(path.hasSuffix("/") ? String(path.dropLast()) : path).name
+    }
+
     /// - Throws: `ValidationError` when the paths do not make one input and one output.
     func validate() throws {
         switch (paths.count, output) {
