@@ -80,6 +80,7 @@ extension BlockEncoding {
         case .tq1_0: TQ1_0.self
         case .tq2_0: TQ2_0.self
         case .mxfp4: MXFP4.self
+        case .nvfp4: NVFP4.self
         default: nil
         }
     }

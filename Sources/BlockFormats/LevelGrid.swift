@@ -41,6 +41,7 @@ public struct LevelGrid: Sendable, Hashable {
     private enum Layout: Sendable, Hashable {
         case q4_0, q4_1, q5_0, q5_1, q8_0, iq4_nl
         case q2_K, q3_K, q4_K, q5_K, q6_K, iq4_xs
+        case tq1_0, tq2_0, mxfp4
         case grouped(GroupedAffine)
     }
 
@@ -54,6 +55,10 @@ public struct LevelGrid: Sendable, Hashable {
         case .block(.q8_0): (levels, hasMinimum, layout) = (.uniform(-127...127), false, .q8_0)
         case .block(.iq4_nl):
             (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_nl)
+        case .block(.tq1_0): (levels, hasMinimum, layout) = (.uniform(-1...1), false, .tq1_0)
+        case .block(.tq2_0): (levels, hasMinimum, layout) = (.uniform(-1...1), false, .tq2_0)
+        case .block(.mxfp4):
+            (levels, hasMinimum, layout) = (.codebook(E2M1.levels), false, .mxfp4)
         case .block(.q4_1): (levels, hasMinimum, layout) = (.uniform(0...15), true, .q4_1)
         case .block(.q5_1): (levels, hasMinimum, layout) = (.uniform(0...31), true, .q5_1)
         case .block(.q2_K): (levels, hasMinimum, layout) = (.uniform(0...3), true, .q2_K)
@@ -85,7 +90,8 @@ public struct LevelGrid: Sendable, Hashable {
     /// the units make the rest.
     public func representable(scale: Float, minimum: Float) -> (scale: Float, minimum: Float) {
         switch layout {
-        case .q4_0, .q5_0, .q8_0, .iq4_nl: (nearestFiniteHalf(scale), 0)
+        case .q4_0, .q5_0, .q8_0, .iq4_nl, .tq1_0, .tq2_0: (nearestFiniteHalf(scale), 0)
+        case .mxfp4: (MXFP4.scale(ofExponent: MXFP4.exponent(nearestTo: scale)), 0)
         case .q4_1, .q5_1: (nearestFiniteHalf(scale), nearestFiniteHalf(minimum))
         case .q2_K, .q4_K, .q5_K: (finite(scale), finite(minimum))
         case .q3_K, .q6_K, .iq4_xs: (finite(scale), 0)
@@ -129,6 +135,9 @@ public struct LevelGrid: Sendable, Hashable {
         case .q8_0:
             block.storeHalf(scale, at: 0)
             for i in 0..<32 { block[2 + i] = UInt8(bitPattern: levels[i]) }
+        case .tq1_0: TQ1_0.store(scale: scale, into: block) { levels[$0] }
+        case .tq2_0: TQ2_0.store(scale: scale, into: block) { levels[$0] }
+        case .mxfp4: MXFP4.store(levels: levels, scale: scale, into: block)
         case .grouped(let grouped):
             grouped.pack(levels: levels, count: count, scale: scale, minimum: minimum, into: block)
         case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs:
@@ -166,6 +175,14 @@ public struct LevelGrid: Sendable, Hashable {
         case .q8_0:
             for i in 0..<32 { levels[i] = Int8(bitPattern: block[2 + i]) }
             return (block.half(at: 0), 0)
+        case .tq1_0:
+            TQ1_0.forEachLevel(of: block) { levels[$0] = Int8($1) }
+            return (block.half(at: 52), 0)
+        case .tq2_0:
+            TQ2_0.forEachLevel(of: block) { levels[$0] = Int8($1) }
+            return (block.half(at: 64), 0)
+        case .mxfp4:
+            return (MXFP4.load(block, levels: levels), 0)
         case .grouped(let grouped):
             return grouped.unpack(block, count: count, levels: levels)
         case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs:
@@ -183,7 +200,7 @@ public struct LevelGrid: Sendable, Hashable {
         case .q5_K: Q5_K.pack(source, into: block)
         case .q6_K: Q6_K.pack(source, into: block)
         case .iq4_xs: IQ4_XS.pack(source, into: block)
-        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl, .grouped:
+        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl, .tq1_0, .tq2_0, .mxfp4, .grouped:
             preconditionFailure("blocks of \(encoding) have one scale")
         }
     }

@@ -14,6 +14,9 @@ extension ScaleSearch {
             }
         }
         sums.begin(block)
+        if grid.coarseScales(forExtreme: 1) != nil {
+            return fitCoarse(block, extremes: extreme, scales: scales, minimums: minimums)
+        }
         for target in Self.targets(rounding) {
             for lane in 0..<Tile.lanes {
                 inverseScale[lane] = target * inverse(ofScale: extreme[lane])

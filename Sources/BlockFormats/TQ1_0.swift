@@ -9,9 +9,39 @@
 /// A byte is a fraction of 256 in base 3: multiplied by 3^k (modulo 256), its first digit is that
 /// of weight k, and a weight decodes as `scale * (digit - 1)`. Specified in Formats/GGUF/Blocks.md,
 /// section TQ1_0.
-package enum TQ1_0: BlockFormat {
+package enum TQ1_0: EncodableBlockFormat {
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 54
+
+    package static func encode(
+        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let scale = weights.extreme.magnitude
+        let inverseScale = inverse(scale)
+        store(scale: scale, into: block) { ternaryLevel(weights[$0] * inverseScale) }
+    }
+
+    /// Stores levels of -1, 0 or 1.
+    static func store(
+        scale: Float, into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
+    ) {
+        block.storeHalf(scale, at: 52)
+        for run in runs {
+            for i in 0..<run.width {
+                var number: UInt32 = 0
+                // A run of four digits leaves the last place of five empty.
+                for digit in 0..<5 {
+                    let isStored = digit < run.digits
+                    let level = isStored ? level(run.weight + digit * run.width + i) : -1
+                    number = number * 3 + UInt32(level + 1)
+                }
+                // Rounded up, so that the digits come out of the fraction by multiplication.
+                block[run.offset + i] = UInt8((number * 256 + 242) / 243)
+            }
+        }
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
@@ -19,13 +49,19 @@ package enum TQ1_0: BlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let scale = block.half(at: 52)
+        forEachLevel(of: block) { weights[$0] = scale * Float($1) }
+    }
+
+    static func forEachLevel(
+        of block: UnsafeRawBufferPointer, _ body: (_ weight: Int, _ level: Int32) -> Void
+    ) {
         for run in runs {
             var power: UInt8 = 1
             for digit in 0..<run.digits {
                 let first = run.weight + digit * run.width
                 for i in 0..<run.width {
                     let fraction = UInt32(block[run.offset + i] &* power)
-                    weights[first + i] = scale * Float(Int32((fraction * 3) >> 8) - 1)
+                    body(first + i, Int32((fraction * 3) >> 8) - 1)
                 }
                 power *= 3
             }
@@ -37,3 +73,8 @@ package enum TQ1_0: BlockFormat {
         (0, 32, 5, 0), (32, 16, 5, 160), (48, 4, 4, 240),
     ]
 }
+
+/// `steps`, of magnitude at most 1, to the nearest of -1, 0 and 1, ties away from zero; 0 for what
+/// is not finite.
+@inline(__always)
+func ternaryLevel(_ steps: Float) -> Int8 { steps >= 0.5 ? 1 : steps <= -0.5 ? -1 : 0 }

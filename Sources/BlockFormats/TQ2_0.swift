@@ -5,9 +5,32 @@
 ///         64     2  scale: IEEE 754 half, little-endian
 ///
 /// A weight decodes as `scale * (code - 1)`. Specified in Formats/GGUF/Blocks.md, section TQ2_0.
-package enum TQ2_0: BlockFormat {
+package enum TQ2_0: EncodableBlockFormat {
     package static let weightsPerBlock = 256
     package static let bytesPerBlock = 66
+
+    package static func encode(
+        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    ) {
+        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
+
+        let scale = weights.extreme.magnitude
+        let inverseScale = inverse(scale)
+        store(scale: scale, into: block) { ternaryLevel(weights[$0] * inverseScale) }
+    }
+
+    /// Stores levels of -1, 0 or 1.
+    static func store(
+        scale: Float, into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
+    ) {
+        block.storeHalf(scale, at: 64)
+        for i in 0..<64 {
+            let first = i / 32 * 128 + i % 32
+            block[i] = (0..<4).reduce(0) { byte, place in
+                byte | UInt8(truncatingIfNeeded: level(first + 32 * place) + 1) << UInt8(2 * place)
+            }
+        }
+    }
 
     package static func decode(
         _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
@@ -15,10 +38,16 @@ package enum TQ2_0: BlockFormat {
         precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
 
         let scale = block.half(at: 64)
+        forEachLevel(of: block) { weights[$0] = scale * Float($1) }
+    }
+
+    static func forEachLevel(
+        of block: UnsafeRawBufferPointer, _ body: (_ weight: Int, _ level: Int32) -> Void
+    ) {
         for run in 0..<8 {
             let (codes, shift) = (run / 4 * 32, UInt8(run % 4 * 2))
             for i in 0..<32 {
-                weights[32 * run + i] = scale * Float(Int32(block[codes + i] &>> shift & 3) - 1)
+                body(32 * run + i, Int32(block[codes + i] &>> shift & 3) - 1)
             }
         }
     }

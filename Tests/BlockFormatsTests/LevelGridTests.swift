@@ -7,6 +7,8 @@ import Testing
 @Suite struct LevelGridTests {
     static let encodings: [Encoding] =
         encodableBlocks.map { .block($0) } + groupedEncodings.map { .grouped($0) }
+    /// Grids of three levels, and ones whose scales are far apart.
+    static let small: [Encoding] = [.block(.tq1_0), .block(.tq2_0), .block(.mxfp4)]
 
     /// What can be stored as a level.
     private static func storable(_ grid: LevelGrid) -> ClosedRange<Int8> {
@@ -24,7 +26,7 @@ import Testing
     }
 
     /// The promise that passes build on: what they computed is what a reader will see.
-    @Test(arguments: encodings, [0.013, -0.2, 3e-6, 1e30] as [Float])
+    @Test(arguments: encodings + small, [0.013, -0.2, 3e-6, 1e30] as [Float])
     func packedBlocksDecodeToScaleTimesLevelPlusMinimum(encoding: Encoding, scale: Float) throws {
         let grid = try #require(LevelGrid(encoding))
         var generator = SeededGenerator(seed: 5)
@@ -70,7 +72,7 @@ import Testing
         #expect((once.scale - 0.0123).magnitude <= 0.0123 * 0x1p-8)
     }
 
-    @Test(arguments: encodings) func nothingRepresentableIsInfinite(encoding: Encoding) throws {
+    @Test(arguments: encodings + small) func nothingRepresentableIsInfinite(encoding: Encoding) throws {
         let grid = try #require(LevelGrid(encoding))
         let extremes: [Float] = [
             .nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, 0,
@@ -87,6 +89,14 @@ import Testing
         }
     }
 
+    @Test func scalesOfMXFP4ArePowersOfTwo() throws {
+        let grid = try #require(LevelGrid(.block(.mxfp4)))
+        for (asked, held) in [(0.013, 0x1p-6), (0.75, 0.5), (0.7501, 1), (1, 1)] as [(Float, Float)]
+        {
+            #expect(grid.representable(scale: asked, minimum: 1) == (held, 0))
+        }
+    }
+
     @Test func theLastGroupOfARowMayBeShort() throws {
         let encoding = Encoding.grouped(GroupedAffine(bits: 5, groupSize: 16, offset: .symmetric))
         let grid = try #require(LevelGrid(encoding))
@@ -98,6 +108,6 @@ import Testing
         #expect(try decode(block, encoding, columns: 5) == [-8, 7.5, 0, 3.5, -0.5])
     }
 
-    @Test(arguments: [Encoding.scalar(.f16), .block(.tq1_0), .block(.q8_1)])
+    @Test(arguments: [Encoding.scalar(.f16), .block(.nvfp4), .block(.q8_1)])
     func otherEncodingsHaveNoGrid(encoding: Encoding) { #expect(LevelGrid(encoding) == nil) }
 }

@@ -56,8 +56,10 @@ let oneWorker = Workers(threadCount: 1)
 
 /// An encoding of each kind that passes round to.
 let encodings: [Encoding] =
-    [.block(.q4_0), .block(.q5_0), .block(.q8_0), .block(.iq4_nl), .block(.q4_1), .block(.q5_1)]
-    + grouped
+    [
+        .block(.q4_0), .block(.q5_0), .block(.q8_0), .block(.iq4_nl), .block(.q4_1),
+        .block(.q5_1), .block(.mxfp4),
+    ] + grouped
 
 let grouped: [Encoding] = [
     .grouped(GroupedAffine(bits: 4, groupSize: 32, offset: .symmetric)),

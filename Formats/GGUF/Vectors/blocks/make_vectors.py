@@ -21,8 +21,10 @@ HALVES = {
     Type.Q2_K: (80, 82), Type.Q3_K: (108,), Type.Q4_K: (0, 2), Type.Q5_K: (0, 2), Type.Q6_K: (208,),
     Type.IQ4_XS: (0,), Type.TQ1_0: (52,), Type.TQ2_0: (64,), Type.MXFP4: (),
     Type.IQ1_S: (0,), Type.IQ1_M: (54,), Type.IQ2_XXS: (0,), Type.IQ2_XS: (0,), Type.IQ2_S: (0,),
-    Type.IQ3_XXS: (0,), Type.IQ3_S: (0,),
+    Type.IQ3_XXS: (0,), Type.IQ3_S: (0,), Type.NVFP4: (),
 }
+# Encodings that we write as ggml's reference functions do, edge cases included.
+REFERENCED = (Type.TQ1_0, Type.TQ2_0, Type.MXFP4, Type.NVFP4)
 # ggml encodes none of these without importance, or only some.
 CODEBOOKS = (Type.IQ1_S, Type.IQ1_M, Type.IQ2_XXS, Type.IQ2_XS, Type.IQ2_S, Type.IQ3_XXS, Type.IQ3_S)
 
@@ -91,9 +93,13 @@ def main() -> None:
     }
     for type, function in references.items():
         encoded[type] = np.concatenate([
-            ggml_reference(function, rows[:2], type).reshape(-1), random_blocks(rng, type).reshape(-1)])
+            ggml_reference(function, rows if type in REFERENCED else rows[:2], type).reshape(-1),
+            random_blocks(rng, type).reshape(-1)])
     for type in CODEBOOKS:
         encoded[type] = random_blocks(rng, type)
+    encoded[Type.NVFP4] = np.concatenate([
+        ggml_reference("quantize_row_nvfp4_ref", rows, Type.NVFP4).reshape(-1),
+        random_blocks(rng, Type.NVFP4).reshape(-1)])
     for type, blocks in encoded.items():
         blocks = np.ascontiguousarray(blocks).reshape(-1)
         save(f"{type.name}.encoded", blocks)
