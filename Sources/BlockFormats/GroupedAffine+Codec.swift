@@ -16,11 +16,16 @@ extension GroupedAffine {
     func decode(
         _ row: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
     ) {
+        let values = element.values
         forEachGroup(columns: weights.count) { index, columns in
             let group = row.part(index, of: bytesPerGroup)
             let target = UnsafeMutableBufferPointer(rebasing: weights[columns])
             let codes = UnsafeRawBufferPointer(rebasing: group[codesOffset...])
             let scale = group.number(scaleType, at: 0)
+            guard element == .integer else {
+                forEachCode(codes, count: target.count) { target[$0] = scale * values[Int($1)] }
+                return
+            }
             switch offset {
             case .symmetric, .zeroPoint:
                 let zero =
@@ -45,6 +50,7 @@ extension GroupedAffine {
     private func encodeGroup(
         _ weights: UnsafeBufferPointer<Float>, into group: UnsafeMutableRawBufferPointer
     ) {
+        guard element == .integer else { return encodeFloats(weights, into: group) }
         let levels = Float(maximumCode)
         let scale: Float
         // What is added to the steps, or for a bias subtracted from the weight.

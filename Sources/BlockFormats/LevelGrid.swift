@@ -69,6 +69,7 @@ public struct LevelGrid: Sendable, Hashable {
         case .block(.iq4_xs):
             (levels, hasMinimum, layout) = (.codebook(IQ4_NL.levels), false, .iq4_xs)
         case .grouped(let grouped):
+            guard grouped.element == .integer else { return nil }
             let lowest = grouped.lowestLevel
             levels = .uniform(lowest...lowest + grouped.maximumCode)
             (hasMinimum, layout) = (grouped.offset != .symmetric, .grouped(grouped))

@@ -20,7 +20,7 @@ public enum ModelFile {
                 .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path
             )
         }
-        return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
+        return try QuantizedCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
     }
 
     /// The files that a tokenizer is read from, the first that is there.
@@ -55,7 +55,7 @@ public enum ModelFile {
         let names = try FileSystem.names(inFolder: path)
         let ggufs = names.filter { $0.hasSuffix(".gguf") }
         guard !ggufs.isEmpty, !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
-            return try GPTQCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
+            return try QuantizedCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
         }
         guard ggufs.count == 1 || ggufs[0].contains("-00001-of-") else {
             throw ModelError(

@@ -26,7 +26,7 @@ struct GPTQLayout {
     /// - Throws: `ModelError` for sizes that do not fill whole words, which no loader accepts either.
     init(_ encoding: GroupedAffine, rows: Int, columns: Int, name: String) throws(ModelError) {
         guard [2, 3, 4, 8].contains(encoding.bits), encoding.scaleType == .f16,
-            encoding.offset != .bias
+            encoding.offset != .bias, encoding.element == .integer
         else { throw ModelError("GPTQ checkpoints hold 2, 3, 4 or 8 bits with scales in F16") }
         guard columns * encoding.bits % 32 == 0, rows * encoding.bits % 32 == 0,
             encoding.groupSize * encoding.bits % 8 == 0

@@ -101,7 +101,8 @@ public enum BlockEncoding: String, Sendable, Hashable, CaseIterable {
     }
 }
 
-/// Small integers in groups along a row that share a scale: what GPTQ, AWQ and MLX files hold.
+/// Small codes in groups along a row that share a scale: what GPTQ, AWQ, MLX and compressed-tensors
+/// files hold.
 ///
 /// Those files interleave the parts in three different ways; the IR holds all of them in one. A row is
 /// a sequence of groups, and a group is, without padding between its parts:
@@ -123,6 +124,16 @@ public struct GroupedAffine: Sendable, Hashable {
         case bias
     }
 
+    /// What a code stands for before it is scaled.
+    public enum Element: Sendable, Hashable {
+        /// A number without a sign; see `Offset`.
+        case integer
+        /// A float of four bits: sign, two of exponent, one of mantissa (OCP Microscaling Formats, 1.0).
+        case e2m1
+        /// A float of eight bits, as `ScalarType` has it. For all floats, `weight = scale * value`.
+        case e4m3, e5m2
+    }
+
     /// 2 to 8.
     public let bits: Int
     /// Columns that share a scale.
@@ -131,10 +142,29 @@ public struct GroupedAffine: Sendable, Hashable {
     /// `f16`, `bf16` or `f32`.
     public let scaleType: ScalarType
 
+    public let element: Element
+
     /// - Precondition: 2...8 bits, a positive group size, a floating-point scale of 2 or 4 bytes.
     public init(bits: Int, groupSize: Int, offset: Offset, scaleType: ScalarType = .f16) {
-        precondition((2...8).contains(bits) && groupSize > 0 && groupSize <= 1 << 24)
+        precondition((2...8).contains(bits))
+        self.init(bits, .integer, groupSize: groupSize, offset: offset, scaleType: scaleType)
+    }
+
+    /// Groups of floats.
+    /// - Precondition: as above; the elements are floats.
+    public init(_ element: Element, groupSize: Int, scaleType: ScalarType) {
+        precondition(element != .integer)
+        self.init(
+            element == .e2m1 ? 4 : 8, element, groupSize: groupSize, offset: .symmetric,
+            scaleType: scaleType)
+    }
+
+    private init(
+        _ bits: Int, _ element: Element, groupSize: Int, offset: Offset, scaleType: ScalarType
+    ) {
+        precondition(groupSize > 0 && groupSize <= 1 << 24)
         precondition([.f16, .bf16, .f32].contains(scaleType))
+        self.element = element
         self.bits = bits
         self.groupSize = groupSize
         self.offset = offset
@@ -203,10 +233,13 @@ extension Encoding: CustomStringConvertible {
         case .scalar(let type): type.rawValue
         case .block(let encoding): encoding.rawValue
         case .grouped(let encoding):
-            switch encoding.offset {
-            case .symmetric: "INT\(encoding.bits) g\(encoding.groupSize) symmetric"
-            case .zeroPoint: "INT\(encoding.bits) g\(encoding.groupSize) zero-point"
-            case .bias: "INT\(encoding.bits) g\(encoding.groupSize) bias"
+            switch (encoding.element, encoding.offset) {
+            case (.e2m1, _): "E2M1 g\(encoding.groupSize)"
+            case (.e4m3, _): "F8_E4M3 g\(encoding.groupSize)"
+            case (.e5m2, _): "F8_E5M2 g\(encoding.groupSize)"
+            case (_, .symmetric): "INT\(encoding.bits) g\(encoding.groupSize) symmetric"
+            case (_, .zeroPoint): "INT\(encoding.bits) g\(encoding.groupSize) zero-point"
+            case (_, .bias): "INT\(encoding.bits) g\(encoding.groupSize) bias"
             }
         }
     }

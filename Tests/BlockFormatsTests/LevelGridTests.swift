@@ -72,7 +72,9 @@ import Testing
         #expect((once.scale - 0.0123).magnitude <= 0.0123 * 0x1p-8)
     }
 
-    @Test(arguments: encodings + small) func nothingRepresentableIsInfinite(encoding: Encoding) throws {
+    @Test(arguments: encodings + small) func nothingRepresentableIsInfinite(
+        encoding: Encoding
+    ) throws {
         let grid = try #require(LevelGrid(encoding))
         let extremes: [Float] = [
             .nan, .infinity, -.infinity, .greatestFiniteMagnitude, -.greatestFiniteMagnitude, 0,
