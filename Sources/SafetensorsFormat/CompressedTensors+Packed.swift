@@ -15,10 +15,9 @@ extension CompressedTensors {
                     + "\(codes.descriptor.rows) rows")
         }
         let (rows, columns) = (shape[0], shape[1])
-        // Padding is less than a word.
-        let bits =
-            self.bits
-            ?? [2, 4, 8].first { (columns * $0 + 31) / 32 == codes.descriptor.columns } ?? 0
+        // Padding is less than a word, so that only narrow matrices fit more than one size.
+        let fitting = [2, 4, 8].filter { (columns * $0 + 31) / 32 == codes.descriptor.columns }
+        let bits = self.bits ?? (fitting.count == 1 ? fitting[0] : 0)
         guard [2, 4, 8].contains(bits), (columns * bits + 31) / 32 == codes.descriptor.columns
         else {
             throw ModelError(
