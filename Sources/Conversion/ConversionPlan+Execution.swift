@@ -141,6 +141,18 @@ extension ConversionPlan {
                 weights.deallocate()
                 encoded.deallocate()
             }
+            if tensor.isRegridded {
+                let regrid = try Regrid(
+                    from: source.encoding, to: target.encoding, columns: columns)
+                let changed = regrid.encode(bytes, into: encoded)
+                guard changed == 0 else {
+                    throw ModelError(
+                        "tensor '\(tensor.target.name.escapedForDisplay)': \(changed) weights changed "
+                            + "on the way to \(target.encoding)")
+                }
+                return try output.sink.write(
+                    UnsafeRawBufferPointer(encoded), tensor: index, at: offset)
+            }
             source.decode(bytes, into: weights)
             if tensor.target.encoding.isQuantized {
                 try checkFinite(UnsafeBufferPointer(weights), rows: rows, of: tensor.target)

@@ -10,7 +10,9 @@ import TensorIR
 extension ConversionPlan {
     /// Whether a pass chooses this tensor's codes, rather than the reference encoder.
     func isQuantized(_ tensor: Tensor) -> Bool {
-        guard let exported = tensor.exported, !tensor.isCopied else { return false }
+        guard let exported = tensor.exported, !tensor.isCopied, !tensor.isRegridded else {
+            return false
+        }
         return (exported.isLinear || exported.isEmbeddingOrOutput)
             && tensor.target.encoding.hasGrid
     }
@@ -136,6 +138,13 @@ extension ConversionPlan {
         isOutput(piece) ? TensorRole(.output) : piece.roles[0]
     }
 
+    /// Under which roles calibration speaks of a tensor's inputs; under none where it is only looked up.
+    func statisticsRoles(of tensor: Tensor) -> [TensorRole] {
+        let roles = tensor.exported?.roles ?? []
+        guard roles == [TensorRole(.tokenEmbedding)] else { return roles }
+        return model?.isOutputTied(in: format.dialect) == true ? [TensorRole(.output)] : []
+    }
+
     /// Column weights of every matrix: from the recipe's file, or gathered from its calibration text.
     private func importanceByRole(
         _ workers: Workers, _ progress: some ProgressSink
@@ -144,8 +153,8 @@ extension ConversionPlan {
         if let matrix = recipe.importance {
             var weights: [TensorRole: [Float]] = [:]
             for tensor in tensors where isQuantized(tensor) {
-                for role in tensor.exported?.roles ?? [] {
-                    guard let name = model.family.name(of: role, in: .gguf) else { continue }
+                for role in statisticsRoles(of: tensor) {
+                    guard let name = model.importanceName(of: role) else { continue }
                     weights[role] = try named(tensor) { () throws(QuantizationError) in
                         try matrix.weights(
                             ofTensor: name, columns: tensor.target.columns,

@@ -19,6 +19,8 @@ public struct ConversionPlan: Sendable {
         public let target: TensorDescriptor
         /// Set where the encoding is not the one asked for.
         public let fallback: Fallback?
+        /// Whether weights that are quantized already take another form without changing.
+        public var isRegridded = false
 
         /// Whether the bytes stay as they are.
         public var isCopied: Bool { source.descriptor.encoding == target.encoding }
@@ -52,7 +54,7 @@ public struct ConversionPlan: Sendable {
         try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
 
         // A copy that changes neither names nor weights needs no knowledge of the architecture.
-        if recipe.keepsEncodings, format.dialect == input.dialect {
+        if recipe.keepsEncodings, format.dialect == input.dialect, !input.isGathered {
             model = nil
             tensors = input.tensors.map {
                 Tensor(exported: nil, source: $0, target: $0.descriptor, fallback: nil)
@@ -65,7 +67,8 @@ public struct ConversionPlan: Sendable {
         let model = try LanguageModel(input)
         self.model = model
         let policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
-        tensors = try ConversionPlan.tensors(of: model, policy: policy)
+        tensors = try ConversionPlan.regridding(
+            ConversionPlan.tensors(of: model, policy: policy), recipe: recipe)
         let described = try ConversionPlan.describe(
             model, format: format, recipe: recipe, tensors: tensors)
         (metadata, documents) = (described.metadata, described.documents)

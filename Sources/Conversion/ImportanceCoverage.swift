@@ -42,18 +42,19 @@ extension ConversionPlan {
         guard let matrix = recipe.importance, let model else { return nil }
         var coverage = ImportanceCoverage()
         var used: Set<ExactString> = []
-        for role in model.tensors.keys {
+        for role in model.tensors.keys + [TensorRole(.output)] {
             if let name = model.importanceName(of: role) { used.insert(ExactString(name)) }
         }
         coverage.unusedCount = matrix.entries.keys.count { !used.contains($0) }
-        for tensor in tensors where isRounded(tensor) {
+        for tensor in tensors where isQuantized(tensor) {
+            let roles = statisticsRoles(of: tensor)
+            guard !roles.isEmpty else { continue }
             coverage.tensorCount += 1
-            let roles = tensor.exported?.roles ?? []
             // A tensor that fuses matrices is covered where each of them is.
             let entries = roles.map { role in
                 model.importanceName(of: role).flatMap { matrix.entries[ExactString($0)] }
             }
-            guard !entries.isEmpty, entries.allSatisfy({ ($0?.reachedCount ?? 0) > 0 }) else {
+            guard entries.allSatisfy({ ($0?.reachedCount ?? 0) > 0 }) else {
                 coverage.missing.append(tensor.target.name)
                 continue
             }
@@ -64,11 +65,6 @@ extension ConversionPlan {
             if !unreached.isEmpty { coverage.unreachedExperts[tensor.target.name] = unreached }
         }
         return coverage
-    }
-
-    /// Whether a pass chooses this tensor's codes.
-    private func isRounded(_ tensor: Tensor) -> Bool {
-        tensor.exported?.isLinear == true && !tensor.isCopied && tensor.target.encoding.isQuantized
     }
 
     /// With `isStrict`, refuses an importance matrix with gaps, before any work.

@@ -13,8 +13,8 @@ extension ImportanceMatrix {
 
     /// Runs text through a model and gathers what its matrices multiply.
     ///
-    /// With `weighting` uniform the sums are those of `llama-imatrix`: Σ x² over all tokens, for each
-    /// matrix of a decoder layer. Otherwise each square counts as much as its token, 1 on average.
+    /// With `weighting` uniform the sums are those of `llama-imatrix --process-output`: Σ x² over all
+    /// tokens, for each matrix of a decoder layer and for the output, be it tied or not. Otherwise each square counts as much as its token, 1 on average.
     ///
     /// - Parameters:
     ///   - model: in any format; entries get the names that its tensors have in GGUF.
@@ -39,9 +39,11 @@ extension ImportanceMatrix {
         try progress.phase(phase, total: starts.count * model.description.layerCount) {
             for start in starts {
                 let batch = windows[start..<min(windows.count, start + windowsPerBatch)]
-                _ = try decoder.hiddenStates(of: TokenBatch(Array(batch)), observer: collector) {
-                    _ in progress.advance(phase, by: 1)
+                let tokens = TokenBatch(Array(batch))
+                let hidden = try decoder.hiddenStates(of: tokens, observer: collector) { _ in
+                    progress.advance(phase, by: 1)
                 }
+                try decoder.showOutputInput(of: hidden, batch: tokens, to: collector)
             }
         }
         var matrix = ImportanceMatrix(

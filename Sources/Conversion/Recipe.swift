@@ -37,6 +37,8 @@ public struct Recipe: Sendable {
     public var isStrict = false
     /// What the output shall say of its origin, over what it says anyway: see `Provenance`.
     public var provenance: Metadata = [:]
+    /// Whether weights that are quantized already may be quantized again where that changes them.
+    public var allowsRequantizing = false
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?

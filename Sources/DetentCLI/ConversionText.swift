@@ -111,6 +111,13 @@ struct SummaryText {
         if plan.recipe.method == .gptq, !summary.matrices.isEmpty {
             lines.append(SummaryText.errors(summary.matrices.map(\.report)))
         }
+        let regridded = plan.tensors.filter(\.isRegridded)
+        if !regridded.isEmpty {
+            let count = regridded.reduce(0) { $0 + $1.target.count }
+            lines.append(
+                "\(regridded.count) tensors regridded, 0 of \(NumberFormatting.grouped(count)) values "
+                    + "changed")
+        }
         lines.append(
             "wrote \(plan.outputPath.escapedForDisplay): "
                 + "\(NumberFormatting.byteCount(summary.byteCount)) "

@@ -34,6 +34,8 @@ struct ConvertCommand: RootCommand {
             "Split the output into files of at most this size: 5GB, 500MiB.", valueName: "size"))
     var maxShardSize: ByteSize?
 
+    @OptionGroup var requantizing: RequantizingOptions
+
     @Flag(help: "Print the plan with the predicted size; write nothing.")
     var dryRun = false
 
@@ -55,6 +57,7 @@ struct ConvertCommand: RootCommand {
             case nil: Recipe()
             }
         recipe.threadCount = work.threads
+        recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.maximumShardByteCount = maxShardSize?.byteCount
         let plan = try ConversionPlan(
             input: ModelFile.open(paths.input), outputPath: paths.outputPath, recipe: recipe)

@@ -18,6 +18,11 @@ struct Failure: Sendable {
             case let error as GateFailure: (.failure, error.messages, nil)
             case let error as UsageError: (.usage, [error.message], error.hint)
             case let error as SystemError: (.inputOutput, [error.description], nil)
+            case let error as RequantizationError:
+                (
+                    .badInput, [error.description],
+                    "quantize the model that it was made from, or add '--allow-requantize'"
+                )
             case let error as EvaluationError: (.badInput, [error.description], error.remedy)
             case is FormatError, is ModelError, is RecipeError, is TensorQuantizationError,
                 is QuantizationError,

@@ -37,6 +37,8 @@ struct QuantizeCommand: RootCommand {
     @OptionGroup(title: "Method") var tuning: MethodOptions
     @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
 
+    @OptionGroup var requantizing: RequantizingOptions
+
     @Flag(help: "Print the plan with the predicted size; write nothing.")
     var dryRun = false
 
@@ -56,6 +58,7 @@ struct QuantizeCommand: RootCommand {
         let input = try ModelFile.open(paths.input)
         var recipe = try recipe()
         recipe.threadCount = work.threads
+        recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
         let windows = try calibration.windows(for: input, isNeeded: method == .gptq)

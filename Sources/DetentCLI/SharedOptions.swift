@@ -39,6 +39,15 @@ extension ModelSummary {
     }
 }
 
+/// What may happen to weights that are quantized already.
+struct RequantizingOptions: ParsableArguments {
+    @Flag(
+        help: ArgumentHelp(
+            "Quantize weights again that are quantized already, where they cannot move to the new grid "
+                + "without changing."))
+    var allowRequantize = false
+}
+
 /// Which model is read and what is written.
 struct ConversionPaths: ParsableArguments {
     @Argument(

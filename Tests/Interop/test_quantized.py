@@ -2,8 +2,10 @@
 
 import json
 
+import gguf
 import numpy as np
 import pytest
+from gguf import quants
 from safetensors.numpy import load_file
 from support import BAD_INPUT, SHARED, needs_shared, run
 from test_safetensors import entries
@@ -133,3 +135,52 @@ def test_what_is_not_supported_is_named(tmp_path, name, change, word):
     (tmp_path / "config.json").write_text(json.dumps(config))
     result = run("convert", tmp_path, tmp_path / "out.gguf", "--type", "f16", status=BAD_INPUT)
     assert word in result.stderr.decode()
+
+
+COINCIDING = {
+    "llama4l-gptq-w4g128-sym": "Q4_0", "llama4l-gptq-w4g128-asym": "Q5_0", "llama4l-awq-w4g128-asym": "Q5_0",
+    "llama4l-ct-w4a16-g128": "Q4_0", "llama4l-ct-mxfp4": "MXFP4",
+}
+
+
+@needs_shared
+@pytest.mark.parametrize("name", COINCIDING)
+def test_grids_that_coincide_hold_the_same_weights(tmp_path, name):
+    """What `gguf` decodes from our GGUF is what the checkpoint held, value for value."""
+    source = SHARED / "quantized" / name
+    screen = run("convert", source, tmp_path / "out.gguf").stdout.decode()
+    run("convert", source, tmp_path / "floats.gguf", "--type", "f32")
+    found, wanted = (
+        {t.name: t for t in gguf.GGUFReader(str(tmp_path / file)).tensors}
+        for file in ("out.gguf", "floats.gguf"))
+    moved = [n for n, t in found.items() if t.tensor_type.name == COINCIDING[name]]
+    assert len(moved) == 28
+    for tensor in moved:
+        values = quants.dequantize(found[tensor].data, found[tensor].tensor_type)
+        assert np.array_equal(values, wanted[tensor].data), tensor
+    if COINCIDING[name] != "MXFP4":
+        assert "28 tensors regridded, 0 of 3,145,728 values changed" in screen
+
+
+@needs_shared
+@pytest.mark.parametrize("name", ["llama4l-awq-w4g128-asym", "llama4l-ct-nvfp4"])
+def test_quantizing_again_has_to_be_asked_for(tmp_path, name):
+    source = SHARED / "quantized" / name
+    result = run("quantize", source, tmp_path / "out.gguf", "--type", "q4_0", status=BAD_INPUT)
+    assert "quantized already" in result.stderr.decode()
+    assert "--allow-requantize" in result.stderr.decode()
+    assert not (tmp_path / "out.gguf").exists()
+    run("quantize", source, tmp_path / "out.gguf", "--type", "q4_0", "--allow-requantize")
+    assert (tmp_path / "out.gguf").exists()
+
+
+@needs_shared
+def test_awq_becomes_gptq_without_a_change(tmp_path):
+    source = SHARED / "quantized" / "llama4l-awq-w4g128-asym"
+    run("quantize", source, tmp_path / "gptq", "--bits", 4, "--group-size", 128, "--asym")
+    for folder in (source, tmp_path / "gptq"):
+        run("convert", folder, tmp_path / f"{folder.name}-f32", "--type", "f32")
+    theirs, ours = (load_file(tmp_path / f"{n}-f32" / "model.safetensors")
+                    for n in (source.name, "gptq"))
+    for matrix in (n for n in theirs if "_proj" in n):
+        assert np.array_equal(ours[matrix], theirs[matrix]), matrix
