@@ -53,11 +53,11 @@ package final class CodebookChoice {
     ///
     /// - Parameters:
     ///   - metric: (8, 8), symmetric, what errors count together.
-    ///   - linear: metric · x.
+    ///   - y: metric · x.
     ///   - scale: positive.
     ///   - range: the entries to choose from.
     package func improve(
-        metric: UnsafePointer<Float>, linear y: UnsafePointer<Float>, scale: Float,
+        metric: UnsafePointer<Float>, product y: UnsafePointer<Float>, scale: Float,
         range: Range<Int>
     ) {
         for _ in 0..<3 {

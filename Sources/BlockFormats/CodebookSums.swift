@@ -38,6 +38,7 @@ extension Codebook {
     ///   - range: of entries; its ends are multiples of 32.
     ///   - form: (dimensions, dimensions), read on and above the diagonal.
     ///   - linear: (dimensions).
+    /// - Returns: the entry, and what it comes to.
     package func least(
         in range: Range<Int>, form: UnsafePointer<Float>, linear: UnsafePointer<Float>
     ) -> (entry: Int, cost: Float) {

@@ -150,7 +150,7 @@ final class CodebookGPTQTile {
                 }
                 choice.start(from: x, scale: scale)
                 choice.improve(
-                    metric: metric, linear: linear, scale: scale,
+                    metric: metric, product: linear, scale: scale,
                     range: range(tile[row, column: column], column: column))
                 choice.store(column, in: &tile[row, column: column])
                 for i in 0..<width {

@@ -92,7 +92,7 @@ final class CodebookRun {
                     }
                 }
                 choice.load(start + first, of: block)
-                choice.improve(metric: metric, linear: linear, scale: scale, range: range)
+                choice.improve(metric: metric, product: linear, scale: scale, range: range)
                 choice.store(start + first, in: &block)
                 for i in 0..<groupWidth {
                     let weight = scale * choice.levels[i]
