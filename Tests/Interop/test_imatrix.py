@@ -83,7 +83,7 @@ def test_collects_what_llama_cpp_multiplies(tmp_path, tiny_f16):
             ids[::WINDOW] = [api.llama_vocab_bos(model.vocabulary)] * WINDOWS
     theirs = observed(tiny_f16, ids)
     ours = sums(tmp_path / "ours.gguf")
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() - theirs.keys() == {"output.weight"}  # theirs only with --process-output
     for name, (squares, tokens) in theirs.items():
         assert ours[name][1].tolist() == [tokens] == [WINDOW * WINDOWS]
         # llama.cpp rounds activations to F16 before each product, and its cache.
@@ -133,7 +133,10 @@ def test_halves_merge_to_the_whole(tmp_path, tiny_f16, name):
     once, twice = sums(tmp_path / "all.gguf"), sums(tmp_path / "again.gguf")
     weighted = sums(tmp_path / "weighted.gguf")
     for entry, (squares, counts) in once.items():
-        assert np.allclose(twice[entry][0], 2 * squares, rtol=1e-6)
-        assert np.array_equal(twice[entry][1], 2 * counts)
+        # The older form counts windows and does not say their length: it is read as 512.
+        factor = 2 if name.endswith(".gguf") else 2 * 512 / WINDOW
+        assert np.allclose(twice[entry][0], factor * squares, rtol=1e-6)
+        assert np.array_equal(twice[entry][1], factor * counts)
         assert np.array_equal(weighted[entry][1], counts)
-        assert not np.array_equal(weighted[entry][0], squares)
+        # What the output matrix reads goes to no attention: every token counts alike.
+        assert np.array_equal(weighted[entry][0], squares) == (entry == "output.weight")
