@@ -75,8 +75,9 @@ let package = Package(
         // Layer 3
         library("Inference", ["Architectures", "BlockFormats", "Kernels"]),
         library("Quantization", ["BlockFormats", "Kernels"]),
+        library("Transforms", ["Architectures", "BlockFormats", "Kernels"]),
         // Layer 4
-        library("Calibration", ["Inference", "Quantization", "ProgressReporting"]),
+        library("Calibration", ["Inference", "Quantization", "Transforms", "ProgressReporting"]),
         library("Evaluation", ["Inference", "ProgressReporting"]),
         library("Generation", ["Inference", "Tokenization", "Jinja"]),
         library("Reporting", ["Evaluation"]),
@@ -119,6 +120,7 @@ let package = Package(
         tests("GenerationTests", ["Generation", "Conversion"]),
         tests("QuantizationTests", ["Quantization"]),
         tests("CalibrationTests", ["Calibration", "Conversion"]),
+        tests("TransformsTests", ["Transforms", "Inference", "Conversion"]),
         tests("EvaluationTests", ["Evaluation"]),
         tests("ConformanceTests", ["SafetensorsFormat", "GGUFFormat", "BlockFormats"]),
         tests(

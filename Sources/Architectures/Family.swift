@@ -72,6 +72,8 @@ public struct Family: Sendable {
     struct Loader: Sendable {
         /// Whether it wants an output matrix even where that is the embedding.
         var needsOutput = false
+        /// Whether it takes the embedding for the output and finds no place for a matrix of its own.
+        var alwaysTiesOutput = false
         /// The modules that it wants a bias for, zeros where the model has none.
         var neededBiases: [TensorRole.Module] = []
         /// Whether it applies sliding windows.

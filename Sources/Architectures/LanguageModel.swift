@@ -7,9 +7,9 @@ import TensorIR
 /// Making one proves what later work relies on: the architecture is supported, every tensor that the
 /// decoder needs is there, none is left over, and all have the shapes that the configuration states.
 public struct LanguageModel: Sendable {
-    public let checkpoint: Checkpoint
+    public private(set) var checkpoint: Checkpoint
     public let family: Family
-    public let description: DecoderDescription
+    public private(set) var description: DecoderDescription
     public private(set) var tensors: OrderedDictionary<TensorRole, any TensorSource>
     /// What was left out and why, for people to read.
     public let notes: [String]
@@ -40,12 +40,40 @@ public struct LanguageModel: Sendable {
         description.isOutputTied && !(dialect == .gguf && family.loader.needsOutput)
     }
 
+    /// Whether the loader of a dialect takes the embedding for the output whatever the file holds.
+    public func alwaysTiesOutput(in dialect: Checkpoint.Dialect) -> Bool {
+        dialect == .gguf && family.loader.alwaysTiesOutput
+    }
+
     /// The same model with another tensor in a role.
     /// - Precondition: the shape is the same.
     public func replacing(_ role: TensorRole, with tensor: any TensorSource) -> LanguageModel {
-        precondition(tensors[role]?.descriptor.shape == tensor.descriptor.shape)
+        replacing([role: tensor])
+    }
+
+    /// The same model with other tensors in some roles.
+    /// - Precondition: the model has the roles, and the shapes are the same.
+    public func replacing(_ replacements: [TensorRole: any TensorSource]) -> LanguageModel {
         var model = self
-        model.tensors[role] = tensor
+        for (role, tensor) in replacements {
+            precondition(tensors[role]?.descriptor.shape == tensor.descriptor.shape)
+            model.tensors[role] = tensor
+        }
+        return model
+    }
+
+    /// The same model with an output matrix of its own, where the embedding doubled as one.
+    ///
+    /// - Parameter output: (vocabularySize, embeddingSize).
+    /// - Returns: a model whose configuration says so, too.
+    /// - Throws: what reading the configuration throws.
+    public func untied(output: any TensorSource) throws -> LanguageModel {
+        precondition(description.isOutputTied)
+        precondition(description.shape(of: TensorRole(.output)) == output.descriptor.shape)
+        var model = self
+        model.description.isOutputTied = false
+        model.tensors[TensorRole(.output)] = output
+        try model.checkpoint.setConfiguration("tie_word_embeddings", to: .bool(false))
         return model
     }
 

@@ -155,6 +155,24 @@ extension Checkpoint {
     }
 }
 
+extension Checkpoint {
+    /// Changes one member of the Hugging Face configuration, wherever the checkpoint has one.
+    mutating func setConfiguration(_ key: ExactString, to value: JSON) throws {
+        if case .object(var members)? = try json("config.json") {
+            members[key] = value
+            documents["config.json"] = JSON.object(members).bytes(indentation: 2)
+        }
+        let kept = ExactString(Family.configurationKey)
+        if let text = metadata[kept]?.string,
+            case .object(var members) = try JSON(
+                parsing: [UInt8](text.utf8), subject: Family.configurationKey)
+        {
+            members[key] = value
+            metadata[kept] = .string(JSON.object(members).text())
+        }
+    }
+}
+
 extension DecoderDescription {
     /// The same model with gains and pairing as GGUF holds them.
     func inGGUF(of family: Family) -> DecoderDescription {

@@ -36,6 +36,22 @@ enum InputStatistics {
         of input: UnsafeMutableBufferPointer<Float>, columns: Int, weights: [Float],
         workers: Workers
     ) -> [Double] {
+        sums(of: input, columns: columns, weights: weights, workers: workers) { $0 * $0 }
+    }
+
+    /// Σ w·|x| for each column, likewise.
+    static func sumsOfMagnitudes(
+        of input: UnsafeMutableBufferPointer<Float>, columns: Int, weights: [Float],
+        workers: Workers
+    ) -> [Double] {
+        sums(of: input, columns: columns, weights: weights, workers: workers) { $0.magnitude }
+    }
+
+    @inline(__always)
+    private static func sums(
+        of input: UnsafeMutableBufferPointer<Float>, columns: Int, weights: [Float],
+        workers: Workers, _ measure: @Sendable (Double) -> Double
+    ) -> [Double] {
         let tokens = weights.count
         precondition(input.count == tokens * columns)
         var sums = [Double](repeating: 0, count: columns)
@@ -48,7 +64,7 @@ enum InputStatistics {
                     let weight = Double(weights[token])
                     let x = start + token * columns
                     for column in range {
-                        sums[column] += weight * Double(x[column]) * Double(x[column])
+                        sums[column] += weight * measure(Double(x[column]))
                     }
                 }
             }

@@ -1,4 +1,5 @@
 import ByteIO
+import Kernels
 import TensorIR
 import Tokenization
 
@@ -36,7 +37,7 @@ public struct CalibrationWindows: Sendable {
         }
         var starts = Array(0..<available)
         if let seed {
-            var generator = SplitMix(state: seed)
+            var generator = SplitMix64(seed: seed)
             starts.shuffle(using: &generator)
         }
         availableCount = available
@@ -45,18 +46,5 @@ public struct CalibrationWindows: Sendable {
             if tokenizer.addsBOS, let bos = tokenizer.bosToken { window[0] = bos }
             return window
         }
-    }
-}
-
-/// SplitMix64 (Steele et al. 2014): the same windows for the same seed, on every machine.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

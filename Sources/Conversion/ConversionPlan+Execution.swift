@@ -35,6 +35,8 @@ public struct ConversionSummary: Sendable {
     /// Bytes of the files written.
     public internal(set) var byteCount = 0
     public internal(set) var matrices: [Matrix] = []
+    /// The channels that AWQ scaled, and those that it could not.
+    public internal(set) var channelScales = ChannelScales()
     /// By layer and expert.
     public var unreachedExperts: [UnreachedExpert] {
         let experts = matrices.filter(\.isUnreached).map {
@@ -85,15 +87,14 @@ extension ConversionPlan {
         let workers = Workers(threadCount: recipe.threadCount)
         let output = try PendingOutput(self)
         var summary = ConversionSummary()
+        // Also before work that may take hours; the headers are written.
+        if recipe.method == .gptq || recipe.scalesChannels { try checkTokenizer(of: output) }
+        let plan =
+            recipe.scalesChannels ? try scalingChannels(&summary, workers, progress) : self
         switch recipe.method {
-        case .encode:
-            try encode(tensors.indices, to: output, workers, progress)
-        case .rtn:
-            try roundToNearest(to: output, &summary, workers, progress)
-        case .gptq:
-            // Also before work that may take hours; the headers are written.
-            try checkTokenizer(of: output)
-            try quantizeSequentially(to: output, &summary, workers, progress)
+        case .encode: try plan.encode(tensors.indices, to: output, workers, progress)
+        case .rtn: try plan.roundToNearest(to: output, &summary, workers, progress)
+        case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
         }
         try checkTokenizer(of: output)
         if recipe.isStrict, let gap = summary.gaps.first {

@@ -1,3 +1,4 @@
+import Architectures
 import BlockFormats
 import ByteIO
 import Kernels
@@ -26,18 +27,25 @@ extension ConversionPlan {
     /// others once more.
     ///
     /// Where nothing was asked for, and the output cannot hold the source's encoding, a grid of GGUF that
-    /// holds all weights of a tensor takes the place of floats.
+    /// holds all weights of a tensor takes the place of floats. A recipe that turns or scales weights
+    /// leaves none on its grid.
+    ///
+    /// - Parameter origin: the model as the file has it.
     /// - Throws: `RequantizationError`, what reading the tensors throws.
-    static func regridding(_ tensors: [Tensor], recipe: Recipe) throws -> [Tensor] {
+    static func regridding(
+        _ tensors: [Tensor], of origin: LanguageModel, recipe: Recipe
+    ) throws -> [Tensor] {
         let workers = Workers(threadCount: recipe.threadCount)
         var changed: [Tensor] = []
         let result = try tensors.map { tensor in
-            let (source, target) = (tensor.source.descriptor.encoding, tensor.target.encoding)
-            guard source.isQuantized, source != target, tensor.exported != nil else {
-                return tensor
-            }
+            let target = tensor.target.encoding
+            guard let source = tensor.exported.flatMap(origin.encoding), source.isQuantized,
+                source != target || recipe.changesWeights
+            else { return tensor }
             let wanted =
-                target.isQuantized
+                recipe.changesWeights
+                ? []
+                : target.isQuantized
                 ? [target] : recipe.keepsEncodings ? source.coincidingBlocks : []
             for encoding in wanted {
                 if let regridded = try tensor.regridded(to: encoding, workers) { return regridded }
@@ -47,7 +55,7 @@ extension ConversionPlan {
         }
         guard changed.isEmpty || recipe.allowsRequantizing else {
             throw RequantizationError(
-                sources: mostFrequent(changed.map(\.source.descriptor.encoding)),
+                sources: mostFrequent(changed.compactMap { $0.exported.flatMap(origin.encoding) }),
                 targets: mostFrequent(changed.map(\.target.encoding)),
                 tensors: changed.map(\.target.name))
         }
@@ -79,9 +87,9 @@ extension ConversionPlan.Tensor {
             try Regrid(from: descriptor.encoding, to: encoding, columns: descriptor.columns)
                 .isLossless(source, workers: workers)
         else { return nil }
-        return ConversionPlan.Tensor(
-            exported: exported, source: source, target: target, fallback: fallback,
-            isRegridded: true)
+        var tensor = self
+        (tensor.target, tensor.isRegridded) = (target, true)
+        return tensor
     }
 }
 
@@ -100,6 +108,13 @@ extension Encoding {
             case (.e4m3, _), (.e5m2, _): []
             }
         return blocks.map { .block($0) }
+    }
+}
+
+extension LanguageModel {
+    /// How the model holds what a tensor of the output is made of.
+    fileprivate func encoding(of exported: ExportedTensor) -> Encoding? {
+        exported.roles.first.flatMap { tensors[$0]?.descriptor.encoding }
     }
 }
 

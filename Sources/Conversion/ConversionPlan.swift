@@ -16,11 +16,33 @@ public struct ConversionPlan: Sendable {
         public let exported: LanguageModel.ExportedTensor?
         /// Under the output's name and in its row order, still in the source's encoding.
         public let source: any TensorSource
-        public let target: TensorDescriptor
+        public internal(set) var target: TensorDescriptor
         /// Set where the encoding is not the one asked for.
         public let fallback: Fallback?
         /// Whether weights that are quantized already take another form without changing.
         public var isRegridded = false
+
+        /// A tensor of the output that is made of an exported one.
+        /// - Throws: `UnsupportedEncoding` for one that must be decoded and cannot be.
+        init(
+            _ exported: LanguageModel.ExportedTensor, target: TensorDescriptor, fallback: Fallback?
+        ) throws {
+            self.exported = exported
+            self.fallback = fallback
+            guard exported.isTransposed, !target.encoding.isQuantized else {
+                (source, self.target) = (exported.source, target)
+                return
+            }
+            let isQuantized = exported.source.descriptor.encoding.isQuantized
+            source = TransposedTensor(
+                isQuantized ? try DecodedTensor(exported.source) : exported.source)
+            self.target = target.transposed
+        }
+
+        /// A tensor that is copied from a file without knowing what it is for.
+        init(copying source: any TensorSource) {
+            (exported, self.source, target, fallback) = (nil, source, source.descriptor, nil)
+        }
 
         /// Whether the bytes stay as they are.
         public var isCopied: Bool { source.descriptor.encoding == target.encoding }
@@ -35,15 +57,15 @@ public struct ConversionPlan: Sendable {
 
     public let input: Checkpoint
     /// Nil where a file is copied without knowing its architecture.
-    public let model: LanguageModel?
+    public private(set) var model: LanguageModel?
     public let outputPath: String
     public let format: OutputFormat
     public let recipe: Recipe
-    public let tensors: [Tensor]
+    public private(set) var tensors: [Tensor]
     var metadata: Metadata
     var documents: OrderedDictionary<String, [UInt8]>
     /// What people should know before it starts.
-    public let notes: [String]
+    public private(set) var notes: [String]
 
     /// - Throws: `ModelError`, `FormatError`, `SystemError`.
     public init(input: Checkpoint, outputPath: String, recipe: Recipe) throws {
@@ -54,25 +76,27 @@ public struct ConversionPlan: Sendable {
         try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
 
         // A copy that changes neither names nor weights needs no knowledge of the architecture.
-        if recipe.keepsEncodings, format.dialect == input.dialect, !input.isGathered {
+        if recipe.keepsEncodings, recipe.rotationSeed == nil, format.dialect == input.dialect,
+            !input.isGathered
+        {
             model = nil
-            tensors = input.tensors.map {
-                Tensor(exported: nil, source: $0, target: $0.descriptor, fallback: nil)
-            }
+            tensors = input.tensors.map(Tensor.init(copying:))
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
             return
         }
 
-        let model = try LanguageModel(input)
+        let source = try LanguageModel(input)
+        let model = try ConversionPlan.rotated(source, seed: recipe.rotationSeed, format.dialect)
         self.model = model
         let policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
         tensors = try ConversionPlan.regridding(
-            ConversionPlan.tensors(of: model, policy: policy), recipe: recipe)
+            ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
         let described = try ConversionPlan.describe(
             model, format: format, recipe: recipe, tensors: tensors)
         (metadata, documents) = (described.metadata, described.documents)
         notes = model.notes + described.notes
+        notes += rotationNotes(from: source)
         try checkCoverage()
     }
 
@@ -100,18 +124,24 @@ public struct ConversionPlan: Sendable {
             if source.encoding != target.encoding {
                 _ = try RowCodec(source.encoding, columns: source.columns)
             }
-            guard exported.isTransposed, !choice.encoding.isQuantized else {
-                return Tensor(
-                    exported: exported, source: exported.source, target: target,
-                    fallback: choice.fallback)
-            }
-            let scalars =
-                source.encoding.isQuantized
-                ? try DecodedTensor(exported.source) : exported.source
-            return Tensor(
-                exported: exported, source: TransposedTensor(scalars), target: target.transposed,
-                fallback: choice.fallback)
+            return try Tensor(exported, target: target, fallback: choice.fallback)
         }
+    }
+
+    /// The same output made of another model's weights.
+    /// - Precondition: the model has the tensors of this one's.
+    func with(_ model: LanguageModel) throws -> ConversionPlan {
+        let exported = try model.exportedTensors(to: format.dialect)
+        precondition(exported.count == tensors.count)
+        var plan = self
+        plan.model = model
+        plan.tensors = try zip(exported, tensors).map { exported, tensor in
+            let target =
+                exported.isTransposed && !tensor.target.encoding.isQuantized
+                ? tensor.target.transposed : tensor.target
+            return try Tensor(exported, target: target, fallback: tensor.fallback)
+        }
+        return plan
     }
 
     /// The scalar type of all matrices, if they have one.

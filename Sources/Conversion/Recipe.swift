@@ -23,6 +23,13 @@ public struct Recipe: Sendable {
     /// What is decided about single tensors of a GGUF.
     public var types = TensorTypes()
     public var method = Method.encode
+    /// Whether the residual stream is turned by an orthogonal matrix first, and by which: the same one for
+    /// the same number.
+    public var rotationSeed: UInt64?
+    /// Whether channels are scaled first, so that weights that meet large inputs are rounded more finely
+    /// (AWQ, Lin et al. 2023). Needs calibration text.
+    public var scalesChannels = false
+    package var awq = AWQ()
     package var gptq = GPTQ()
     /// What is added to a Hessian's diagonal, as a fraction of its mean.
     public var dampingFraction: Float = 0.01
@@ -53,6 +60,9 @@ public struct Recipe: Sendable {
 
     /// Whether the source's encodings stay.
     var keepsEncodings: Bool { encoding == nil && mix == nil && types == TensorTypes() }
+
+    /// Whether other weights than the source's are quantized.
+    var changesWeights: Bool { rotationSeed != nil || scalesChannels }
 
     /// Whether something is known of the inputs of matrices.
     var hasStatistics: Bool { importance != nil || !calibrationWindows.isEmpty }

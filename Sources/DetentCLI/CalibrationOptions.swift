@@ -18,8 +18,9 @@ struct CalibrationOptions: ParsableArguments {
     var strict = false
 
     func check(method: QuantizeCommand.Method) throws {
-        if method == .gptq, imatrix != nil {
-            throw ValidationError("'--imatrix' is for '--method rtn'; gptq takes '--calibration'.")
+        if method.needsCalibration, imatrix != nil {
+            throw ValidationError(
+                "'--imatrix' is for '--method rtn'; \(method.rawValue) takes '--calibration'.")
         }
         if imatrix != nil, text.calibration != nil {
             throw ValidationError("'--imatrix' and '--calibration' exclude each other.")

@@ -108,6 +108,7 @@ struct SummaryText {
                 + experts.map { String($0.expert) }.joined(separator: ", ")
                 + ": rounded to nearest without statistics"
         }
+        lines += SummaryText.channelScales(summary.channelScales)
         if plan.recipe.method == .gptq, !summary.matrices.isEmpty {
             lines.append(SummaryText.errors(summary.matrices.map(\.report)))
         }
@@ -124,6 +125,22 @@ struct SummaryText {
                 + "(\(NumberFormatting.grouped(summary.byteCount)) bytes), \(bits) bits per weight, in "
                 + NumberFormatting.duration(elapsed))
         text = lines.map { $0 + "\n" }.joined()
+    }
+
+    /// A line for each kind of place whose channels were scaled, and one for each that was not.
+    private static func channelScales(_ scales: ConversionSummary.ChannelScales) -> [String] {
+        let folds = Dictionary(grouping: scales.folds, by: \.place).sorted { $0.key < $1.key }
+        return folds.map { place, folds in
+            func mean(_ figure: (ConversionSummary.ChannelScales.Fold) -> Double) -> Double {
+                folds.reduce(0) { $0 + figure($1) } / Double(folds.count)
+            }
+            let exponent = NumberFormatting.fixed(mean { Double($0.exponent) }, decimals: 2)
+            let before = NumberFormatting.fixed(
+                mean(\.relativeErrorUnscaled) * 100, decimals: 3)
+            let after = NumberFormatting.fixed(mean(\.relativeError) * 100, decimals: 3)
+            return "scaled: \(place), \(folds.count) times, mean exponent \(exponent); squared "
+                + "error of the outputs \(before) % -> \(after) %"
+        } + scales.omissions.map { "not scaled: \($0)" }
     }
 
     private static func errors(_ reports: [QuantizationReport]) -> String {

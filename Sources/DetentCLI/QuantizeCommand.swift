@@ -22,19 +22,30 @@ struct QuantizeCommand: RootCommand {
             """,
         version: versionText)
 
-    enum Method: String, ExpressibleByArgument, CaseIterable { case rtn, gptq }
+    enum Method: String, ExpressibleByArgument, CaseIterable {
+        case rtn, gptq, awq
+        case awqGPTQ = "awq+gptq"
+
+        var usesAWQ: Bool { self == .awq || self == .awqGPTQ }
+        var usesGPTQ: Bool { self == .gptq || self == .awqGPTQ }
+        var needsCalibration: Bool { self != .rtn }
+    }
 
     @OptionGroup var paths: ConversionPaths
     @OptionGroup(title: "Grid") var grid: GridOptions
     @OptionGroup(title: "Types of single tensors") var tensorTypes: TensorTypeOptions
 
     @Option(
-        help:
-            "How codes are chosen: each by itself (rtn), or so that they make up for each other (gptq)."
+        help: """
+            How codes are chosen: each by itself (rtn), or so that they make up for each other (gptq). \
+            awq and awq+gptq first scale channels so that weights with large inputs are rounded more \
+            finely.
+            """
     )
     var method = Method.rtn
 
     @OptionGroup(title: "Method") var tuning: MethodOptions
+    @OptionGroup(title: "Rotation") var rotation: RotationOptions
     @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
 
     @OptionGroup var requantizing: RequantizingOptions
@@ -48,6 +59,7 @@ struct QuantizeCommand: RootCommand {
 
     func validate() throws {
         try tuning.check(method: method)
+        try rotation.check(imatrix: calibration.imatrix)
         try calibration.check(method: method)
         try tensorTypes.check(format: OutputFormat(path: paths.outputPath))
         _ = try grid.recipe(for: OutputFormat(path: paths.outputPath), method: .rtn)
@@ -61,7 +73,7 @@ struct QuantizeCommand: RootCommand {
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
-        let windows = try calibration.windows(for: input, isNeeded: method == .gptq)
+        let windows = try calibration.windows(for: input, isNeeded: method.needsCalibration)
         recipe.calibrationWindows = windows?.windows.ids ?? []
         if !dryRun { recipe.provenance = try provenance(of: recipe, input: input, windows) }
 
@@ -82,7 +94,9 @@ struct QuantizeCommand: RootCommand {
     /// What the options say, without what must be read from files.
     private func recipe() throws -> Recipe {
         let format = OutputFormat(path: paths.outputPath)
-        var recipe = try grid.recipe(for: format, method: method == .rtn ? .rtn : .gptq)
+        var recipe = try grid.recipe(for: format, method: method.usesGPTQ ? .gptq : .rtn)
+        recipe.scalesChannels = method.usesAWQ
+        recipe.rotationSeed = rotation.seed
         recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
         recipe.columnOrder = tuning.columnOrder
         recipe.types = try tensorTypes.types()
@@ -104,7 +118,7 @@ struct QuantizeCommand: RootCommand {
             options.values["nsamples"] = .value(String(windows.windows.ids.count))
             options.values["seqlen"] = .value(String(windows.length))
         }
-        if method == .gptq {
+        if method.usesGPTQ {
             options.values["damp-percent"] = .value(recipe.dampingFraction.description)
             options.values["desc-act"] = .flag(tuning.columnOrder == .activation)
         }
@@ -127,9 +141,11 @@ struct QuantizeCommand: RootCommand {
         case .rtn where calibration.text.calibration != nil:
             "rtn, errors weighted by calibration text"
         case .rtn: "rtn"
-        case .gptq:
-            tuning.columnOrder == .activation
-                ? "gptq, in activation order" : "gptq, from left to right"
+        case .awq: "awq, then rtn with errors weighted by calibration text"
+        case .gptq, .awqGPTQ:
+            (method.usesAWQ ? "awq, then " : "")
+                + (tuning.columnOrder == .activation
+                    ? "gptq, in activation order" : "gptq, from left to right")
         }
     }
 }
@@ -150,7 +166,7 @@ struct MethodOptions: ParsableArguments {
     var columnOrder: ColumnOrder { descAct ?? true ? .activation : .natural }
 
     func check(method: QuantizeCommand.Method) throws {
-        if method == .rtn, descAct != nil || dampPercent != nil {
+        if !method.usesGPTQ, descAct != nil || dampPercent != nil {
             let option = dampPercent == nil ? "--desc-act" : "--damp-percent"
             throw ValidationError("'\(option)' is for '--method gptq'.")
         }

@@ -1,3 +1,5 @@
+import Kernels
+
 /// What the next token is drawn from: tokens by ascending id, and their probabilities.
 struct TokenDistribution: Sendable, Hashable {
     let ids: [Int32]

@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import TensorIR
 import TestSupport
 import Testing

@@ -30,6 +30,7 @@ extension Family {
             .attentionBias, .scaledEmbedding,
         ],
         huggingFaceTensors: .llama,
+        loader: Loader(alwaysTiesOutput: true),
         completeMetadata: { _, description in
             description.embeddingScale = Float(description.hiddenSize).squareRoot()
         })
@@ -47,7 +48,8 @@ extension Family {
         ],
         huggingFaceTensors: .llama(
             feedForward: .gated, postNorm: .attentionPostNorm, besides: .gemmaNorms),
-        windowPattern: { $0.isMultiple(of: 2) }, loader: Loader(knowsWindows: true),
+        windowPattern: { $0.isMultiple(of: 2) },
+        loader: Loader(alwaysTiesOutput: true, knowsWindows: true),
         completeMetadata: { keys, description throws(ModelError) in
             description.completeGemma()
             if description.window == nil {

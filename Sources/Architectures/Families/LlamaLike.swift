@@ -115,6 +115,7 @@ extension Family {
         ],
         huggingFaceTensors: .llama(feedForward: .gated, besides: .headNorms),
         huggingFacePairing: .adjacent, ggufPairing: .adjacent,
+        loader: Loader(alwaysTiesOutput: true),
         completeMetadata: { keys, description throws(ModelError) in
             description.logitScale = try keys.positive("logit_scale") ?? 1
         },

@@ -1,12 +1,12 @@
 /// A small generator of random bits that a seed repeats exactly (SplitMix64, Steele et al. 2014).
 ///
-/// Good enough to draw tokens with; not for secrets.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
+/// Good enough to draw tokens and signs with; not for secrets.
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    public init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    public mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9E37_79B9_7F4A_7C15
         var bits = state
         bits = (bits ^ bits >> 30) &* 0xBF58_476D_1CE4_E5B9
@@ -18,5 +18,5 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
     ///
     /// Not left to the standard library, which may change how it makes one: the same seed should
     /// always give the same text.
-    mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func uniform() -> Double { Double(next() >> 11) * 0x1p-53 }
 }
