@@ -24,6 +24,43 @@ enum InputStatistics {
         return gram
     }
 
+    /// Adds Σ w·(a − b)·xᵀ over tokens to `sum`.
+    ///
+    /// - Parameters:
+    ///   - before: a, (tokens, rows); scratch afterwards.
+    ///   - after: b, (tokens, rows).
+    ///   - input: x, (tokens, columns).
+    ///   - weights: one per token.
+    ///   - sum: (rows, columns).
+    ///   - workers: the threads to sum on; the result does not depend on them.
+    static func addDrift(
+        from before: Matrix, to after: UnsafeMutableBufferPointer<Float>,
+        with input: UnsafeMutableBufferPointer<Float>, weights: [Float], into sum: Matrix,
+        _ workers: Workers
+    ) {
+        let (tokens, width) = (before.rows, before.columns)
+        precondition(after.count == tokens * width && input.count == tokens * sum.columns)
+        guard let start = input.baseAddress else { return }
+        nonisolated(unsafe) let (after, x) = (after, start)
+        workers.forEachRange(of: tokens, length: 256) { range in
+            for token in range {
+                let (row, weight) = (before.row(token), weights[token])
+                for column in 0..<width {
+                    row[column] = weight * (row[column] - after[token * width + column])
+                }
+            }
+        }
+        workers.forEachRange(of: width, length: 128) { range in
+            multiply(
+                MatrixOperand(
+                    before.pointer(toRow: 0, column: range.lowerBound), stride: width,
+                    transposed: true),
+                MatrixOperand(x, stride: sum.columns), into: sum.pointer(toRow: range.lowerBound),
+                stride: sum.columns, rows: range.count, inner: tokens, columns: sum.columns, keep: 1
+            )
+        }
+    }
+
     /// Σ w·x² for each column: the Hessian's diagonal without the rest, and not yet divided.
     ///
     /// - Parameters:

@@ -1,6 +1,7 @@
 import Architectures
 import Inference
 import Kernels
+import Quantization
 
 /// Quantizes a model layer by layer while calibration text runs through it.
 ///
@@ -15,20 +16,25 @@ package final class SequentialQuantizer: LinearInputObserver {
         /// (columns, columns), shared by all roles of the request; zero for an expert that no token
         /// reached.
         package let hessian: Matrix
+        /// How far the inputs are from the model as it was; nil where nobody measures that.
+        package let drift: InputDrift?
     }
 
     private let tokenWeights: LayerTokenWeights
+    private let driftMeter: DriftMeter?
     private let quantize: (Request) throws -> [TensorRole: Matrix]
 
     /// - Parameters:
     ///   - weighting: what each token counts in the Hessians.
+    ///   - driftMeter: has the model as it was, in front of the same text; nil to do without.
     ///   - quantize: returns the weights that each role has from now on, (outputs, inputs); one that it
     ///     leaves out keeps its own.
     package init(
-        weighting: TokenWeighting,
+        weighting: TokenWeighting, driftMeter: DriftMeter? = nil,
         quantize: @escaping (Request) throws -> [TensorRole: Matrix]
     ) {
         tokenWeights = LayerTokenWeights(weighting)
+        self.driftMeter = driftMeter
         self.quantize = quantize
     }
 
@@ -40,7 +46,9 @@ package final class SequentialQuantizer: LinearInputObserver {
             weights.isEmpty
             ? Matrix(rows: input.columns, columns: input.columns)
             : InputStatistics.hessian(of: input.values, weights: weights, workers: decoder.workers)
-        return try quantize(Request(roles: roles, hessian: hessian))
+        let drift = try driftMeter?.drift(
+            of: roles, input: input, weights: weights, workers: decoder.workers)
+        return try quantize(Request(roles: roles, hessian: hessian, drift: drift))
             .reduce(into: [:]) { result, entry in
                 result[entry.key] = LinearMatrix(entry.value, bias: decoder.bias(of: entry.key))
             }

@@ -24,7 +24,12 @@ extension ConversionPlan {
             })
 
         var reports: [TensorRole: QuantizationReport] = [:]
-        let quantizer = SequentialQuantizer(weighting: recipe.tokenWeighting) { request in
+        let driftMeter =
+            recipe.driftCompensation == 0
+            ? nil : try driftMeter(of: model, workers)
+        let quantizer = SequentialQuantizer(
+            weighting: recipe.tokenWeighting, driftMeter: driftMeter
+        ) { request in
             let hessian = Hessian(
                 request.hessian, dampingFraction: recipe.dampingFraction, order: recipe.columnOrder)
             var replacements: [TensorRole: Matrix] = [:]
@@ -35,7 +40,9 @@ extension ConversionPlan {
                     guard let source = model.tensors[role] else {
                         throw ModelError("a tensor for '\(role.module.rawValue)' is missing")
                     }
-                    let weights = try LinearMatrix(source).decoded(workers: workers)
+                    let weights = compensated(
+                        try LinearMatrix(source).decoded(workers: workers), for: request.drift,
+                        hessian, workers)
                     let result = try named(tensors[piece.index]) {
                         () throws(QuantizationError) in
                         try recipe.gptq.quantize(
@@ -65,8 +72,11 @@ extension ConversionPlan {
         let head = outer.first(where: isOutput)
         var headBytes: [UInt8] = []
         let headQuantizer = head.map { piece in
-            SequentialQuantizer(weighting: recipe.tokenWeighting) { request in
-                let isEmbedding = piece.roles[0].module == .tokenEmbedding
+            // A tied embedding comes before anything has drifted.
+            let isEmbedding = piece.roles[0].module == .tokenEmbedding
+            return SequentialQuantizer(
+                weighting: recipe.tokenWeighting, driftMeter: isEmbedding ? nil : driftMeter
+            ) { request in
                 let damping =
                     isEmbedding
                     ? max(Self.embeddingDamping, recipe.dampingFraction) : recipe.dampingFraction
@@ -77,7 +87,8 @@ extension ConversionPlan {
                     of: piece, to: output, workers, take: { if isEmbedding { headBytes += $0 } }
                 ) { rows throws(QuantizationError) in
                     try recipe.gptq.quantize(
-                        rows, to: encoding, hessian: hessian, workers: workers)
+                        compensated(rows, for: request.drift, hessian, workers), to: encoding,
+                        hessian: hessian, workers: workers)
                 }
                 return [:]
             }
@@ -106,6 +117,21 @@ extension ConversionPlan {
                 }
             }
         }
+    }
+
+    private func compensated(
+        _ weights: Matrix, for drift: InputDrift?, _ hessian: Hessian, _ workers: Workers
+    ) -> Matrix {
+        guard let drift else { return weights }
+        return hessian.compensate(
+            weights, for: drift, share: recipe.driftCompensation, workers: workers)
+    }
+
+    private func driftMeter(of model: LanguageModel, _ workers: Workers) throws -> DriftMeter {
+        let length = recipe.calibrationWindows.first?.count ?? 0
+        return try DriftMeter(
+            Decoder(model, positionCount: length, workers: workers),
+            sequences: recipe.calibrationWindows)
     }
 
     /// Writes matrices that were quantized in the source's row order.

@@ -90,13 +90,31 @@ package final class Decoder: Sendable {
     package func showOutputInput(
         of hidden: Matrix, batch: TokenBatch, to observer: any LinearInputObserver
     ) throws {
-        let tokens = Array(0..<batch.tokenCount)
-        let input = try head.input(of: hidden, rows: tokens, workers)
+        let input = try outputInput(of: hidden)
         _ = try observer.replacements(
             for: [TensorRole(.output)],
             input: LinearInput(
-                values: input.elements, columns: input.columns, tokens: tokens, batch: batch),
+                values: input.elements, columns: input.columns, stream: nil,
+                tokens: Array(0..<batch.tokenCount), batch: batch),
             decoder: self)
+    }
+
+    /// What the output matrix multiplies for each row of the residual stream: (tokens, width).
+    func outputInput(of hidden: Matrix) throws -> Matrix {
+        try head.input(of: hidden, rows: Array(0..<hidden.rows), workers)
+    }
+
+    /// The batch in front of the first layer, to go through the layers half by half.
+    ///
+    /// - Parameters:
+    ///   - batch: the tokens.
+    ///   - scratch: of as many tokens; walks may take turns with it.
+    /// - Returns: a walk that stands before the attention of layer 0.
+    /// - Throws: `ModelError` for a token or a position that the model does not have.
+    package func walk(of batch: TokenBatch, scratch: LayerScratch) throws -> DecoderWalk {
+        DecoderWalk(
+            decoder: self, batch: batch, hidden: try embedding.embed(batch, workers),
+            scratch: scratch)
     }
 
     /// What a linear layer adds to its outputs; `role` names its weights.

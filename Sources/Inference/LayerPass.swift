@@ -19,10 +19,15 @@ struct LayerPass {
 
     /// Adds the layer's attention and feed-forward to the residual stream.
     func run() throws {
+        try runAttention()
+        try runFeedForward()
+    }
+
+    /// The first half of `run`: all of it where both halves read the stream as it was.
+    func runAttention() throws {
         switch description.arrangement {
         case .sequential:
             try addAttention(of: normed(.attentionNorm))
-            try addFeedForward(of: normed(.feedForwardNorm))
         case .parallel:
             // Both halves read the stream as it was, so the second norm has a place of its own.
             let input = normed(.attentionNorm)
@@ -33,11 +38,22 @@ struct LayerPass {
         case .normedStream:
             layer.norms[.attentionNorm]?.apply(to: hidden, into: hidden, workers)
             try addAttention(of: hidden)
-            layer.norms[.feedForwardNorm]?.apply(to: hidden, into: hidden, workers)
-            try addFeedForward(of: hidden)
         case .normAfterSum:
             try addAttention(of: hidden)
             layer.norms[.attentionNorm]?.apply(to: hidden, into: hidden, workers)
+        }
+    }
+
+    func runFeedForward() throws {
+        switch description.arrangement {
+        case .sequential:
+            try addFeedForward(of: normed(.feedForwardNorm))
+        case .parallel:
+            break
+        case .normedStream:
+            layer.norms[.feedForwardNorm]?.apply(to: hidden, into: hidden, workers)
+            try addFeedForward(of: hidden)
+        case .normAfterSum:
             try addFeedForward(of: hidden)
             layer.norms[.feedForwardNorm]?.apply(to: hidden, into: hidden, workers)
         }
@@ -77,6 +93,18 @@ struct LayerPass {
         }
     }
 
+    /// The residual stream where a matrix's result is added to it as it is.
+    private func stream(behind role: TensorRole) -> Matrix? {
+        guard role.expert == nil, description.arrangement == .sequential,
+            description.residualScale == 1
+        else { return nil }
+        switch role.module {
+        case .attentionOutput: return layer.norms[.attentionPostNorm] == nil ? hidden : nil
+        case .down: return layer.norms[.feedForwardPostNorm] == nil ? hidden : nil
+        default: return nil
+        }
+    }
+
     /// The weights of some modules that share an input: the observer's, or else the model's.
     ///
     /// - Parameters:
@@ -95,6 +123,7 @@ struct LayerPass {
                 for: roles,
                 input: LinearInput(
                     values: input.elements, columns: input.columns,
+                    stream: stream(behind: roles[0]),
                     tokens: tokens ?? Array(0..<batch.tokenCount), batch: batch),
                 decoder: decoder) ?? [:]
         return try roles.map { role in
@@ -107,11 +136,11 @@ struct LayerPass {
 }
 
 /// Activations of one layer, allocated once and used for all of them.
-final class LayerScratch {
+package final class LayerScratch {
     private let tokenCount: Int
     private let description: DecoderDescription
 
-    init(tokenCount: Int, description: DecoderDescription) {
+    package init(tokenCount: Int, description: DecoderDescription) {
         (self.tokenCount, self.description) = (tokenCount, description)
     }
 

@@ -6,6 +6,8 @@ package struct LinearInput {
     /// (tokens, columns); empty for an expert that no token visits.
     package let values: UnsafeMutableBufferPointer<Float>
     package let columns: Int
+    /// The residual stream, (tokens, hiddenSize), where the product is added to it as it is.
+    package let stream: Matrix?
     /// Which tokens of the batch the rows are, in ascending order: all, or those that visit one expert.
     package let tokens: [Int]
     /// The sequences that the tokens belong to.
