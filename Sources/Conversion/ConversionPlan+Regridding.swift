@@ -30,7 +30,11 @@ extension ConversionPlan {
     /// holds all weights of a tensor takes the place of floats. A recipe that turns or scales weights
     /// leaves none on its grid.
     ///
-    /// - Parameter origin: the model as the file has it.
+    /// - Parameters:
+    ///   - tensors: of the output.
+    ///   - origin: the model as the file has it.
+    ///   - recipe: what is asked for.
+    /// - Returns: the tensors, with other targets where that changes no weight.
     /// - Throws: `RequantizationError`, what reading the tensors throws.
     static func regridding(
         _ tensors: [Tensor], of origin: LanguageModel, recipe: Recipe
@@ -42,12 +46,7 @@ extension ConversionPlan {
             guard let source = tensor.exported.flatMap(origin.encoding), source.isQuantized,
                 source != target || recipe.changesWeights
             else { return tensor }
-            let wanted =
-                recipe.changesWeights
-                ? []
-                : target.isQuantized
-                ? [target] : recipe.keepsEncodings ? source.coincidingBlocks : []
-            for encoding in wanted {
+            for encoding in recipe.coinciding(source, target) {
                 if let regridded = try tensor.regridded(to: encoding, workers) { return regridded }
             }
             if target.isQuantized { changed.append(tensor) }
@@ -90,6 +89,15 @@ extension ConversionPlan.Tensor {
         var tensor = self
         (tensor.target, tensor.isRegridded) = (target, true)
         return tensor
+    }
+}
+
+extension Recipe {
+    /// What weights on a grid may become without changing, for all that their encodings tell.
+    fileprivate func coinciding(_ source: Encoding, _ target: Encoding) -> [Encoding] {
+        guard !changesWeights else { return [] }
+        if target.isQuantized { return [target] }
+        return keepsEncodings ? source.coincidingBlocks : []
     }
 }
 

@@ -34,7 +34,7 @@ public struct Recipe: Sendable {
     /// What is added to a Hessian's diagonal, as a fraction of its mean.
     public var dampingFraction: Float = 0.01
     /// How much of what earlier layers have lost each layer makes up for, from 0 to 1.
-    public var driftCompensation: Float = 0.5
+    public var driftCompensation: Float = 0
     public var columnOrder = ColumnOrder.activation
     public var tokenWeighting = TokenWeighting.attention
     /// Calibration text, as windows of token ids of one length.
