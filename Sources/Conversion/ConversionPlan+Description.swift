@@ -139,8 +139,9 @@ extension ConversionPlan {
     /// `general.file_type`: llama.cpp's number for the mix, or for the encoding of most weights in the
     /// layers.
     private static func fileType(_ recipe: Recipe, _ tensors: [Tensor]) -> UInt32 {
-        if let mix = recipe.mix { return mix.fileType }
-        return switch recipe.encoding ?? mostCommonEncoding(tensors) {
+        let isDecided = recipe.budget == nil
+        if let mix = recipe.mix, isDecided { return mix.fileType }
+        return switch (isDecided ? recipe.encoding : nil) ?? mostCommonEncoding(tensors) {
         case .scalar(.f16): 1
         case .scalar(.bf16): 32
         case .block(let encoding): Mix(mostly: encoding)?.fileType ?? 0

@@ -1,6 +1,7 @@
 import Architectures
 import BlockFormats
 import ByteIO
+import GGUFFormat
 import OrderedCollections
 import TensorIR
 import Tokenization
@@ -64,6 +65,8 @@ public struct ConversionPlan: Sendable {
     public private(set) var tensors: [Tensor]
     var metadata: Metadata
     var documents: OrderedDictionary<String, [UInt8]>
+    /// How the recipe's budget is spent.
+    public let allocation: Allocation?
     /// What people should know before it starts.
     public private(set) var notes: [String]
 
@@ -83,17 +86,27 @@ public struct ConversionPlan: Sendable {
             tensors = input.tensors.map(Tensor.init(copying:))
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
+            allocation = nil
             return
         }
 
         let source = try LanguageModel(input)
         let model = try ConversionPlan.rotated(source, seed: recipe.rotationSeed, format.dialect)
         self.model = model
-        let policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
-        tensors = try ConversionPlan.regridding(
+        var policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
+        if let budget = recipe.budget {
+            let tensors = try ConversionPlan.tensors(of: model, policy: policy)
+            let described = try ConversionPlan.describe(
+                model, format: format, recipe: recipe, tensors: tensors)
+            policy.allocation = try ConversionPlan.allocation(
+                of: budget, tensors: tensors, metadata: described.metadata, policy: policy)
+        }
+        let tensors = try ConversionPlan.regridding(
             ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
         let described = try ConversionPlan.describe(
             model, format: format, recipe: recipe, tensors: tensors)
+        allocation = policy.allocation
+        self.tensors = tensors
         (metadata, documents) = (described.metadata, described.documents)
         notes = model.notes + described.notes
         notes += rotationNotes(from: source)
@@ -142,6 +155,21 @@ public struct ConversionPlan: Sendable {
             return try Tensor(exported, target: target, fallback: tensor.fallback)
         }
         return plan
+    }
+
+    /// Spends a budget on a GGUF whose metadata are known. Their size does not depend on the encodings.
+    private static func allocation(
+        of budget: Budget, tensors: [Tensor], metadata: Metadata, policy: EncodingPolicy
+    ) throws -> Allocation {
+        let descriptors = tensors.map(\.target)
+        let (byteCount, alignment) = try GGUFWriter.size(
+            metadata: metadata, descriptors: descriptors)
+        let dataByteCount = descriptors.reduce(0) {
+            $0 + ($1.byteCount + alignment - 1) / alignment * alignment
+        }
+        return try Allocation(
+            budget, tensors: zip(descriptors, policy.isFree(tensors)).map { ($0, $1) },
+            overheadByteCount: byteCount - dataByteCount, alignment: alignment)
     }
 
     /// The scalar type of all matrices, if they have one.

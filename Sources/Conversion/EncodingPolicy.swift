@@ -18,7 +18,9 @@ struct EncodingPolicy {
     }
 
     init(_ recipe: Recipe, model: LanguageModel, dialect: Checkpoint.Dialect) {
-        requested = recipe.mix.map { .block($0.encoding) } ?? recipe.encoding
+        requested =
+            recipe.budget != nil
+            ? .scalar(.f16) : recipe.mix.map { .block($0.encoding) } ?? recipe.encoding
         types = recipe.types
         self.dialect = dialect
         let description = model.description
@@ -27,10 +29,26 @@ struct EncodingPolicy {
         traits.expertCount = description.experts?.count ?? 0
         traits.queriesPerKey = description.headCount / max(1, description.keyValueHeadCount)
         traits.hasImportance = recipe.hasStatistics
-        mix = recipe.mix ?? requested.flatMap(\.block).flatMap(Mix.init(mostly:))
+        mix =
+            recipe.budget != nil
+            ? nil : recipe.mix ?? requested.flatMap(\.block).flatMap(Mix.init(mostly:))
     }
 
     private let mix: Mix?
+    /// What a budget is spent on, once that is known.
+    var allocation: Allocation?
+
+    /// Which tensors are a budget's to decide: all that the user has said nothing about.
+    func isFree(_ tensors: [ConversionPlan.Tensor]) throws -> [Bool] {
+        var overrides = try OverrideMatcher(types.overrides)
+        var traits = traits
+        traits.isOutputTied = !tensors.contains { $0.target.name == "output.weight" }
+        return tensors.map { tensor in
+            let name = tensor.target.name
+            let manual = manual(MatrixKind(name: name), overrides.encoding(of: name), traits)
+            return tensor.exported?.mayBeQuantized == true && manual == nil
+        }
+    }
 
     /// One choice for each tensor.
     ///
@@ -46,7 +64,8 @@ struct EncodingPolicy {
         traits.isOutputTied = !names.contains("output.weight")
         var overrides = try OverrideMatcher(types.overrides)
         var rules = mix.map { MixRules($0, traits: traits, names: names) }
-        let choices = tensors.map { tensor in
+        let choices = tensors.enumerated().map { index, tensor in
+            if let encoding = allocation?.encodings[index] { return Choice(encoding: encoding) }
             // llama.cpp computes with vectors, routers and positions in F32 and expects them so.
             guard tensor.mayBeQuantized else { return Choice(encoding: .scalar(.f32)) }
             let name = tensor.source.descriptor.name

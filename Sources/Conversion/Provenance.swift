@@ -20,7 +20,7 @@ public struct Provenance: Sendable, Hashable {
     }
 
     /// The inputs that may have digests.
-    private static let inputs = ["source", "calibration", "imatrix"]
+    private static let inputs = ["source", "calibration", "imatrix", "sensitivity"]
 
     static let keys: [ExactString] =
         ["detent.version", "detent.recipe", "detent.source.name"]

@@ -22,6 +22,9 @@ public struct Recipe: Sendable {
     public var mix: Mix?
     /// What is decided about single tensors of a GGUF.
     public var types = TensorTypes()
+    /// A size for a GGUF, under which the losses expected are as small as can be; overrules `encoding` and
+    /// `mix`.
+    public var budget: Budget?
     public var method = Method.encode
     /// Whether the residual stream is turned by an orthogonal matrix first, and by which: the same one for
     /// the same number.
@@ -61,7 +64,9 @@ public struct Recipe: Sendable {
     }
 
     /// Whether the source's encodings stay.
-    var keepsEncodings: Bool { encoding == nil && mix == nil && types == TensorTypes() }
+    var keepsEncodings: Bool {
+        encoding == nil && mix == nil && budget == nil && types == TensorTypes()
+    }
 
     /// Whether other weights than the source's are quantized.
     var changesWeights: Bool { rotationSeed != nil || scalesChannels }

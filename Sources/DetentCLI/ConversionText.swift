@@ -52,6 +52,14 @@ struct PlanText {
         return table.text()
     }
 
+    static func describe(_ allocation: Allocation) -> String {
+        let used = Double(allocation.fileByteCount) / Double(max(1, allocation.budgetByteCount))
+        return "\(NumberFormatting.grouped(allocation.fileByteCount)) of "
+            + "\(NumberFormatting.grouped(allocation.budgetByteCount)) bytes "
+            + "(\(NumberFormatting.fixed(used * 100, decimals: 2)) %), expected divergence of rounding "
+            + NumberFormatting.fixed(allocation.expectedDivergence, decimals: 5)
+    }
+
     private static func describe(_ model: ModelSummary) -> String {
         "\(model.path.escapedForDisplay), \(NumberFormatting.byteCount(model.byteCount)), "
             + "\(NumberFormatting.fixed(model.bitsPerWeight, decimals: 2)) bits per weight"

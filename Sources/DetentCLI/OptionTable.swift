@@ -11,12 +11,12 @@ struct OptionTable: Sendable {
     /// Options that a recipe does not hold: what to do with it, and what every command has.
     static let outside: Set<String> = ["recipe", "replay", "help", "version"]
     /// Options that name files.
-    static let files: Set<String> = ["calibration", "imatrix"]
+    static let files: Set<String> = ["calibration", "imatrix", "sensitivity"]
     /// Options that change nothing in an output.
     static let incidental: Set<String> = ["output", "threads", "quiet", "dry-run", "strict"]
     /// Options that contradict each other.
     static let alternatives: [Set<String>] = [
-        ["bits", "type"], ["sym", "asym"], ["imatrix", "calibration"],
+        ["bits", "type", "target-bpw", "target-size"], ["sym", "asym"], ["imatrix", "calibration"],
     ]
 
     init(_ command: (some ParsableCommand).Type) {

@@ -34,6 +34,7 @@ struct QuantizeCommand: RootCommand {
     @OptionGroup var paths: ConversionPaths
     @OptionGroup(title: "Grid") var grid: GridOptions
     @OptionGroup(title: "Types of single tensors") var tensorTypes: TensorTypeOptions
+    @OptionGroup(title: "Size") var size: BudgetOptions
 
     @Option(
         help: """
@@ -62,6 +63,8 @@ struct QuantizeCommand: RootCommand {
         try rotation.check(imatrix: calibration.imatrix)
         try calibration.check(method: method)
         try tensorTypes.check(format: OutputFormat(path: paths.outputPath))
+        try size.check(
+            format: OutputFormat(path: paths.outputPath), grid: grid, types: tensorTypes)
         _ = try grid.recipe(for: OutputFormat(path: paths.outputPath), method: .rtn)
     }
 
@@ -73,15 +76,23 @@ struct QuantizeCommand: RootCommand {
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
-        let windows = try calibration.windows(for: input, isNeeded: method.needsCalibration)
+        let windows = try calibration.windows(
+            for: input, isNeeded: method.needsCalibration || size.isGiven)
         recipe.calibrationWindows = windows?.windows.ids ?? []
-        if !dryRun { recipe.provenance = try provenance(of: recipe, input: input, windows) }
+        // Outputs of one recipe have one size, which a budget must know before it is spent.
+        recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: true)
+        recipe.budget = try size.budget(
+            of: input, outputPath: paths.outputPath, recipe: recipe, progress: work.progress)
+        if !dryRun {
+            recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: false)
+        }
 
         let plan = try ConversionPlan(input: input, outputPath: paths.outputPath, recipe: recipe)
         try calibration.check(windows, of: plan)
         let details = [
             ("method", methodText), ("calibration", windows?.description),
             ("importance", calibration.importanceText(plan)),
+            ("budget", plan.allocation.map(PlanText.describe)),
         ]
         try StandardStream.output.write(
             PlanText(plan, details: details, listsTensors: dryRun).text)
@@ -104,8 +115,17 @@ struct QuantizeCommand: RootCommand {
     }
 
     /// What the output says of its origin; the same as before where it is made again.
+    ///
+    /// - Parameters:
+    ///   - recipe: what is asked for.
+    ///   - input: the source.
+    ///   - windows: of calibration text.
+    ///   - isPlanned: whether only the size matters, so that nothing need be read for digests.
+    /// - Returns: what to add to the output's metadata.
+    /// - Throws: what reading files throws; `ModelError` for a replay with other inputs.
     private func provenance(
-        of recipe: Recipe, input: Checkpoint, _ windows: CalibrationTextOptions.Windows?
+        of recipe: Recipe, input: Checkpoint, _ windows: CalibrationTextOptions.Windows?,
+        isPlanned: Bool
     ) throws -> Metadata {
         var options = RecipeOptions.current.recorded(with: recipe)
         if options.values.keys.allSatisfy({ !OptionTable.alternatives[0].contains($0) }) {
@@ -122,23 +142,31 @@ struct QuantizeCommand: RootCommand {
             options.values["damp-percent"] = .value(recipe.dampingFraction.description)
             options.values["desc-act"] = .flag(tuning.columnOrder == .activation)
         }
+        func digest(_ body: () throws -> String) rethrows -> String {
+            isPlanned ? String(repeating: "0", count: 64) : try body()
+        }
         var provenance = Provenance(
-            version: versionText, recipe: options.text,
-            sourceName: paths.inputName, digests: ["source": try input.contentDigest()])
-        provenance.digests["calibration"] = windows.map { ContentDigest.sha256($0.text) }
-        provenance.digests["imatrix"] = try calibration.imatrix.map(fileDigest)
-        guard let path = file.replay else { return provenance.metadata }
+            version: versionText, recipe: options.text, sourceName: paths.inputName,
+            digests: ["source": try digest(input.contentDigest)])
+        provenance.digests["calibration"] = windows.map { text in
+            digest { ContentDigest.sha256(text.text) }
+        }
+        provenance.digests["imatrix"] = try calibration.imatrix.map { path in
+            try digest { try MappedFile(path: path).withBytes(ContentDigest.sha256) }
+        }
+        if size.isGiven {
+            provenance.digests["sensitivity"] = digest {
+                ContentDigest.sha256(recipe.budget?.sensitivities.json.bytes() ?? [])
+            }
+        }
+        guard let path = file.replay, !isPlanned else { return provenance.metadata }
         return try RecipeFileOptions.checked(provenance, against: path)
-    }
-
-    private func fileDigest(_ path: String) throws -> String {
-        try MappedFile(path: path).withBytes(ContentDigest.sha256)
     }
 
     private var methodText: String {
         switch method {
         case .rtn where calibration.imatrix != nil: "rtn, errors weighted by an importance matrix"
-        case .rtn where calibration.text.calibration != nil:
+        case .rtn where calibration.text.calibration != nil || size.isGiven:
             "rtn, errors weighted by calibration text"
         case .rtn: "rtn"
         case .awq: "awq, then rtn with errors weighted by calibration text"

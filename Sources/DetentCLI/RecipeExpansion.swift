@@ -50,7 +50,10 @@ struct RecipeExpansion {
                 !FileSystem.exists(file)
             else { continue }
             let beside = sibling(file, of: path)
-            if FileSystem.exists(beside) {
+            // Sensitivities that are gone are measured again, with the same result.
+            if name == "sensitivity" {
+                options.values[name] = nil
+            } else if FileSystem.exists(beside) {
                 options.values[name] = .value(beside)
             } else {
                 throw UsageError(

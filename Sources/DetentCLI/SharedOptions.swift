@@ -90,18 +90,27 @@ struct ConversionPaths: ParsableArguments {
     var outputPath: String { output ?? paths.last ?? "" }
 }
 
-/// A number of bytes with an optional unit: `5GB`, `500MiB`, `1048576`.
+/// A number of bytes with an optional unit: `5GB`, `1.5GiB`, `1048576`.
 struct ByteSize: ExpressibleByArgument {
     let byteCount: Int
 
     init?(argument: String) {
-        let digits = argument.prefix { $0.isASCII && $0.isNumber }
-        guard let number = Int(digits), number > 0,
-            let unit = ByteSize.unit(argument.dropFirst(digits.count).uppercased())
-        else { return nil }
-        let (byteCount, overflow) = number.multipliedReportingOverflow(by: unit)
-        guard !overflow else { return nil }
-        self.byteCount = byteCount
+        let digits = argument.prefix { ($0.isASCII && $0.isNumber) || $0 == "." }
+        guard let unit = ByteSize.unit(argument.dropFirst(digits.count).uppercased()) else {
+            return nil
+        }
+        // A whole number of bytes is exact; a fraction of a unit is rounded down.
+        if let number = Int(digits) {
+            let (byteCount, overflow) = number.multipliedReportingOverflow(by: unit)
+            guard !overflow, byteCount > 0 else { return nil }
+            self.byteCount = byteCount
+        } else {
+            guard let number = Double(digits),
+                let byteCount = Int(exactly: (number * Double(unit)).rounded(.down)),
+                byteCount > 0
+            else { return nil }
+            self.byteCount = byteCount
+        }
     }
 
     private static func unit(_ name: String) -> Int? {

@@ -49,6 +49,21 @@ public final class GGUFWriter: TensorSink {
         output = try ShardedOutput(files, places: places)
     }
 
+    /// The bytes that a single file would have, and the alignment of its tensors' data.
+    ///
+    /// - Parameters:
+    ///   - metadata: what the file will state.
+    ///   - descriptors: its tensors.
+    /// - Returns: both numbers.
+    /// - Throws: `ModelError` naming what the format cannot hold.
+    public static func size(
+        metadata: Metadata, descriptors: [TensorDescriptor]
+    ) throws(ModelError) -> (byteCount: Int, alignment: Int) {
+        let alignment = try alignment(metadata)
+        let layout = try GGUFLayout(descriptors, metadata: metadata, alignment: alignment)
+        return (layout.byteCount, alignment)
+    }
+
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {
         try output.write(bytes, tensor: index, at: offset)
     }

@@ -58,18 +58,34 @@ package final class Decoder: Sendable {
         of batch: TokenBatch, cache: KVCache? = nil, observer: (any LinearInputObserver)? = nil,
         layerDone: (Int) -> Void = { _ in }
     ) throws -> Matrix {
+        let hidden = try embedded(batch)
+        try advance(
+            hidden, through: layers.indices, of: batch, cache: cache, observer: observer,
+            layerDone: layerDone)
+        cache?.position += batch.sequenceLength
+        return hidden
+    }
+
+    /// The residual stream before the first layer, (tokens, hiddenSize).
+    package func embedded(_ batch: TokenBatch) throws -> Matrix {
         precondition(batch.startPosition + batch.sequenceLength <= positionCount)
-        let hidden = try embedding.embed(batch, workers)
+        return try embedding.embed(batch, workers)
+    }
+
+    /// Sends the residual stream of a batch through some layers, in place; the other parameters are those
+    /// of `hiddenStates`.
+    package func advance(
+        _ hidden: Matrix, through range: Range<Int>, of batch: TokenBatch, cache: KVCache? = nil,
+        observer: (any LinearInputObserver)? = nil, layerDone: (Int) -> Void = { _ in }
+    ) throws {
         let scratch = LayerScratch(tokenCount: batch.tokenCount, description: description)
-        for layer in layers.indices {
+        for layer in range {
             try LayerPass(
                 decoder: self, index: layer, batch: batch, hidden: hidden, scratch: scratch,
                 cache: cache, observer: observer
             ).run()
             layerDone(layer)
         }
-        cache?.position += batch.sequenceLength
-        return hidden
     }
 
     /// Logits of some rows of the residual stream, (rows, vocabularySize), into `logits`.
