@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import ByteIO
 import Conversion
@@ -81,6 +82,7 @@ struct QuantizeCommand: RootCommand {
         recipe.calibrationWindows = windows?.windows.ids ?? []
         // Outputs of one recipe have one size, which a budget must know before it is spent.
         recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: true)
+        if size.isGiven { try windows?.check(LanguageModel(input)) }
         recipe.budget = try size.budget(
             of: input, outputPath: paths.outputPath, recipe: recipe, progress: work.progress)
         if !dryRun {
