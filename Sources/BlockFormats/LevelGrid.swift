@@ -100,6 +100,9 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
+    /// The nearest unit of a super-block that a file can hold; 0 for NaN.
+    package func representable(unit: Float) -> Float { nearestFiniteHalf(unit) }
+
     /// Writes one block of a grid without sub-blocks.
     ///
     /// - Parameters:

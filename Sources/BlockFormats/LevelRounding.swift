@@ -74,7 +74,74 @@ package struct LevelRounding: Sendable {
     }
 }
 
+/// How the columns of a block make up for each other's errors.
+package struct BlockFeedback {
+    /// Columns.
+    let count: Int
+    /// (count, count): what an error in a row's column takes out of a later column.
+    let factor: UnsafePointer<Float>
+    /// (count): what errors are multiplied with before that.
+    let rates: UnsafePointer<Float>
+
+    package init(count: Int, factor: UnsafePointer<Float>, rates: UnsafePointer<Float>) {
+        (self.count, self.factor, self.rates) = (count, factor, rates)
+    }
+}
+
 extension LevelRounding {
+    /// Rounds a block's columns one after the other, with error feedback among them.
+    ///
+    /// - Parameters:
+    ///   - x: (columns, lanes).
+    ///   - feedback: what an error in a column takes out of the columns after it.
+    ///   - scales: of the block, as are `minimums` and `inverseScales`.
+    ///   - levels: (columns, lanes), receives the levels.
+    ///   - errors: receives, for each lane, the sum of the squares of the errors times the rates.
+    package func feedBack(
+        _ x: UnsafePointer<Float>, _ feedback: BlockFeedback, scales: UnsafePointer<Float>,
+        minimums: UnsafePointer<Float>, inverseScales: UnsafePointer<Float>, into levels: Lanes,
+        errors: Lanes
+    ) {
+        withKernelLevels {
+            detent_level_feedback(
+                x, feedback.factor, feedback.rates, feedback.count, Tile.lanes, scales, minimums,
+                inverseScales, $0, levels, errors)
+        }
+    }
+
+    /// The definition that `feedBack` must match bit for bit.
+    package func feedBackReference(
+        _ x: UnsafePointer<Float>, _ feedback: BlockFeedback, scales: UnsafePointer<Float>,
+        minimums: UnsafePointer<Float>, inverseScales: UnsafePointer<Float>, into levels: Lanes,
+        errors: Lanes
+    ) {
+        let count = feedback.count
+        var (work, level) = (
+            [Float](repeating: 0, count: Tile.lanes), [Float](repeating: 0, count: Tile.lanes)
+        )
+        var losses = [[Float]](repeating: work, count: count)
+        errors.fillLanes(0)
+        for column in 0..<count {
+            for lane in 0..<Tile.lanes {
+                work[lane] = x[column * Tile.lanes + lane]
+                for earlier in 0..<column {
+                    work[lane] -= feedback.factor[earlier * count + column] * losses[earlier][lane]
+                }
+            }
+            level.withUnsafeMutableBufferPointer { level in
+                guard let start = level.baseAddress else { return }
+                round(work, minimums: minimums, inverseScales: inverseScales, into: start)
+            }
+            for lane in 0..<Tile.lanes {
+                let rounded = scales[lane] * level[lane] + minimums[lane]
+                let loss = (work[lane] - rounded) * feedback.rates[column]
+                losses[column][lane] = loss
+                errors[lane] += loss * loss
+                levels[column * Tile.lanes + lane] = level[lane]
+            }
+        }
+    }
+
     /// The levels as the kernels take them.
     @inline(__always)
     func withKernelLevels<Result>(_ body: (UnsafePointer<detent_levels>) -> Result) -> Result {

@@ -40,3 +40,11 @@ void detent_level_errors(const float *x, const float *weights, size_t columns, s
     DISPATCH(level_errors, x, weights, columns, lanes, scales, minimums, inverse_scales, levels,
              errors);
 }
+
+void detent_level_feedback(const float *x, const float *factor, const float *rates, size_t columns,
+                           size_t lanes, const float *scales, const float *minimums,
+                           const float *inverse_scales, const detent_levels *levels, float *out,
+                           float *errors) {
+    DISPATCH(level_feedback, x, factor, rates, columns, lanes, scales, minimums, inverse_scales,
+             levels, out, errors);
+}

@@ -80,3 +80,39 @@ TARGET static void FUNCTION(level_errors)(const float *x, const float *weights, 
         for (int j = 0; j < LANES; j++) errors[lane + j] += sum[j];
     }
 }
+
+TARGET static void FUNCTION(level_feedback)(const float *x, const float *factor,
+                                            const float *rates, size_t columns, size_t lanes,
+                                            const float *scales, const float *minimums,
+                                            const float *inverse_scales,
+                                            const detent_levels *levels, float *out,
+                                            float *errors) {
+    for (size_t lane = 0; lane < lanes; lane += LANES) {
+        float scale[LANES], minimum[LANES], inverse[LANES], sum[LANES], error[LANES];
+        for (int j = 0; j < LANES; j++) {
+            scale[j] = scales[lane + j];
+            minimum[j] = minimums[lane + j];
+            inverse[j] = inverse_scales[lane + j];
+            sum[j] = 0.0f;
+        }
+        for (size_t column = 0; column < columns; column++) {
+            const float *value = x + column * lanes + lane;
+            float *work = out + column * lanes + lane;
+            for (int j = 0; j < LANES; j++) work[j] = value[j];
+        }
+        for (size_t column = 0; column < columns; column++) {
+            float *work = out + column * lanes + lane, rate = rates[column], level[LANES];
+            FUNCTION(round_to_levels)(work, minimum, inverse, levels, level);
+            for (int j = 0; j < LANES; j++) {
+                error[j] = (work[j] - (scale[j] * level[j] + minimum[j])) * rate;
+                sum[j] += error[j] * error[j];
+                work[j] = level[j];
+            }
+            for (size_t later = column + 1; later < columns; later++) {
+                float share = factor[column * columns + later], *rest = out + later * lanes + lane;
+                for (int j = 0; j < LANES; j++) rest[j] -= share * error[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) errors[lane + j] = sum[j];
+    }
+}

@@ -18,11 +18,19 @@ package struct GPTQ: Sendable {
     package var batchSize = 64
     /// Times that the scales are refitted, each time followed by descent.
     package var refits = 1
+    /// Passes in which blocks take turns to be rounded anew, under several scales, after each refit.
+    package var blockPasses = 3
+    /// Times that feedback starts over with the scales that were reached.
+    package var restarts = 1
     /// Passes of descent over all codes, after each refit.
     package var descentPasses = 2
     /// Whether descent adjusts the scale and minimum of a block each time it has passed over its
     /// codes.
     package var descentMovesScales = true
+
+    /// Columns of the widest blocks whose scales are chosen anew once codes are known; those of wider
+    /// ones are refitted only.
+    static let widestBlock = 256
 
     package init() {}
 
@@ -57,11 +65,15 @@ package struct GPTQ: Sendable {
         }
         let builder = try QuantizedMatrixBuilder(
             grid, rows: weights.rows, columns: weights.columns)
+        let blocks =
+            blockPasses > 0 && grid.weightsPerScale <= Self.widestBlock
+            ? BlockFactors(hessian, groupSize: grid.weightsPerScale) : nil
         let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
         try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
             let rows = Tile.rows(index, of: weights.rows)
             let pass = GPTQTile(
-                target: try Tile.gather(rows, of: weights), grid: grid, hessian: hessian)
+                target: try Tile.gather(rows, of: weights), grid: grid, hessian: hessian,
+                blocks: blocks)
             tally[index] = pass.run(self, factor: factor)
             builder.store(pass.tile, rows: rows)
         }

@@ -9,9 +9,12 @@ extension GPTQTile {
     ///     other than the natural one, in which a block's columns do not follow each other.
     ///   - factor: the `factor` of the Hessian, in its order.
     ///   - batchSize: columns corrected one at a time before the rest catch up. Speed only.
-    func feedBack(startingFrom nearest: GridTile, factor: Matrix, batchSize: Int) {
+    ///   - fittingBlocks: whether, in the natural order, each block is fitted when it is reached.
+    func feedBack(
+        startingFrom nearest: GridTile, factor: Matrix, batchSize: Int, fittingBlocks: Bool = true
+    ) {
         let order = hessian.order
-        let isNatural = order.elementsEqual(0..<columns)
+        let isNatural = fittingBlocks && order.elementsEqual(0..<columns)
         if !isNatural {
             for (mine, theirs) in [
                 (tile.scales, nearest.scales), (tile.minimums, nearest.minimums),

@@ -9,6 +9,8 @@ final class GPTQTile {
     let target: Matrix
     let hessian: Hessian
     let search: TileSearch
+    /// Of blocks that are rounded anew; nil to leave that out.
+    private let blocks: BlockFactors?
     /// What has been reached.
     let tile: GridTile
     /// target − tile: (columns, lanes).
@@ -20,8 +22,8 @@ final class GPTQTile {
     var groupSize: Int { tile.groupSize }
     var rounding: LevelRounding { search.rounding }
 
-    init(target: Matrix, grid: LevelGrid, hessian: Hessian) {
-        (self.target, self.hessian) = (target, hessian)
+    init(target: Matrix, grid: LevelGrid, hessian: Hessian, blocks: BlockFactors? = nil) {
+        (self.target, self.hessian, self.blocks) = (target, hessian, blocks)
         search = TileSearch(grid)
         tile = GridTile(columns: target.rows, grid: grid)
         residual = Matrix(rows: target.rows, columns: Tile.lanes)
@@ -42,25 +44,46 @@ final class GPTQTile {
         entry.nearestError = undamped(nearestErrors, of: residual)
 
         feedBack(startingFrom: nearest, factor: factor, batchSize: method.batchSize)
-        let errors = measure(tile)
         // Feedback follows one order of columns and looks ahead by proxy only: now and then a row
         // ends up worse than where plain rounding had it.
-        let worse = Matrix(rows: 1, columns: Tile.lanes)
-        for lane in 0..<Tile.lanes where nearestErrors[lane] < errors[lane] {
-            worse[0, lane] = 1
+        keep(nearest, whereBelow: measure(tile), errors: nearestErrors)
+        polish(method)
+        for _ in 0..<method.restarts {
+            let reached = GridTile(tile)
+            let errors = measure(tile)
+            feedBack(
+                startingFrom: reached, factor: factor, batchSize: method.batchSize,
+                fittingBlocks: false)
+            _ = measure(tile)
+            polish(method)
+            keep(reached, whereBelow: measure(tile), errors: errors)
         }
-        tile.take(nearest, where: worse.lanes(0))
-        _ = measure(tile)
+        entry.error = undamped(measure(tile), of: residual)
+        return entry
+    }
 
-        let rounds = max(method.refits, 1)
-        for round in 0..<rounds {
+    /// Improves what feedback left.
+    private func polish(_ method: GPTQ) {
+        for round in 0..<max(method.refits, 1) {
             if round < method.refits, !search.grid.hasMinimum { refitScales() }
+            if let blocks {
+                for _ in 0..<method.blockPasses {
+                    improveBlocks(blocks, batchSize: method.batchSize)
+                    if method.refits > 0 { refitUnits() }
+                }
+            }
             for _ in 0..<method.descentPasses {
                 descend(batchSize: method.batchSize, movingScales: method.descentMovesScales)
             }
         }
-        entry.error = undamped(measure(tile), of: residual)
-        return entry
+    }
+
+    /// Takes rows of another tile over whose errors are smaller.
+    private func keep(_ other: GridTile, whereBelow present: [Double], errors: [Double]) {
+        let better = Matrix(rows: 1, columns: Tile.lanes)
+        for lane in 0..<Tile.lanes where errors[lane] < present[lane] { better[0, lane] = 1 }
+        tile.take(other, where: better.lanes(0))
+        _ = measure(tile)
     }
 
     /// Brings `residual` and `gradient` up to `tile`, and returns each lane's error under the

@@ -36,6 +36,18 @@ final class GridTile {
         inverseScales = Matrix(rows: blocks, columns: Tile.lanes)
     }
 
+    /// Makes a copy.
+    convenience init(_ other: GridTile) {
+        self.init(columns: other.columns, grid: other.grid)
+        for (mine, others) in zip(matrices, other.matrices) {
+            _ = mine.elements.update(fromContentsOf: others.elements)
+        }
+    }
+
+    private var matrices: [Matrix] {
+        [levels, scales, minimums, inverseScales, units, minimumUnits]
+    }
+
     var blockCount: Int { scales.rows }
 
     /// The columns of a block; the last one may have fewer than the others.
@@ -109,11 +121,7 @@ final class GridTile {
 
     /// Takes over the lanes of `other` in which `chosen` is not 0.
     func take(_ other: GridTile, where chosen: UnsafePointer<Float>) {
-        for (mine, others) in [
-            (levels, other.levels), (scales, other.scales), (minimums, other.minimums),
-            (inverseScales, other.inverseScales), (units, other.units),
-            (minimumUnits, other.minimumUnits),
-        ] {
+        for (mine, others) in zip(matrices, other.matrices) {
             for row in 0..<mine.rows {
                 let (target, source) = (mine.lanes(row), others.lanes(row))
                 for lane in 0..<Tile.lanes {

@@ -167,6 +167,23 @@ private enum ExtremeWeights: CaseIterable {
         for lane in 0..<Tile.lanes {
             #expect(errors[0, lane].bitPattern == errors[1, lane].bitPattern)
         }
+
+        let factor = generator.normals(columns * columns).map { $0 * 0.3 }
+        let rates = generator.normals(columns).map(\.magnitude)
+        let levels = Matrix(rows: 2 * columns, columns: Tile.lanes)
+        let feedback = BlockFeedback(count: columns, factor: factor, rates: rates)
+        rounding.feedBack(
+            x.lanes(0), feedback, scales: scales, minimums: minimums, inverseScales: inverses,
+            into: levels.lanes(0), errors: errors.lanes(0))
+        rounding.feedBackReference(
+            x.lanes(0), feedback, scales: scales, minimums: minimums, inverseScales: inverses,
+            into: levels.lanes(columns), errors: errors.lanes(1))
+        for lane in 0..<Tile.lanes where x[0, lane].isFinite {
+            #expect(errors[0, lane].bitPattern == errors[1, lane].bitPattern)
+            for column in 0..<columns {
+                #expect(levels[column, lane] == levels[columns + column, lane])
+            }
+        }
     }
 }
 

@@ -16,6 +16,7 @@ import Testing
         let hessian = Hessian(layer.hessian, order: order)
         var method = GPTQ()
         (method.refits, method.descentPasses, method.batchSize) = (0, 0, 32)
+        (method.blockPasses, method.restarts) = (0, 0)
         let result = try method.quantize(
             layer.weights, to: encoding, hessian: hessian, workers: oneWorker)
 

@@ -95,15 +95,18 @@ import Testing
         #expect(abs(usual.report.relativeError / other.report.relativeError - 1) < 0.01)
     }
 
-    @Test(arguments: encodings) func refitAndDescentNeverRaiseARowsError(encoding: Encoding) throws
-    {
+    @Test(arguments: encodings) func laterStepsNeverRaiseARowsError(encoding: Encoding) throws {
         let layer = Layer()
         let hessian = Hessian(layer.hessian)
         var previous: [Double]?
         // Each of these does what the one before it does, and then something more.
-        for (refits, passes) in [(0, 0), (1, 0), (1, 1), (1, 2), (1, 3)] {
+        for (refits, blocks, passes, restarts) in [
+            (0, 0, 0, 0), (1, 0, 0, 0), (1, 1, 0, 0), (1, 2, 0, 0), (1, 2, 1, 0), (1, 2, 2, 0),
+            (1, 2, 2, 1),
+        ] {
             var method = GPTQ()
             (method.refits, method.descentPasses) = (refits, passes)
+            (method.blockPasses, method.restarts) = (blocks, restarts)
             let result = try method.quantize(
                 layer.weights, to: encoding, hessian: hessian, workers: oneWorker)
             let errors = layer.errors(of: result.decoded, damping: hessian.damping)

@@ -28,4 +28,14 @@ void detent_level_errors(const float *x, const float *weights, size_t columns, s
                          const float *scales, const float *minimums, const float *inverse_scales,
                          const detent_levels *levels, float *errors);
 
+/* Rounds one column after the other and takes what that costs out of the columns after it.
+
+   x, out: (columns, lanes). factor: (columns, columns), of which the part above the diagonal is
+   read; rates: one for each column. With e = (x - rounded) * rate of a column, the columns k after
+   it lose factor[column, k] e. out receives the levels, errors, one per lane, the sum of e e. */
+void detent_level_feedback(const float *x, const float *factor, const float *rates, size_t columns,
+                           size_t lanes, const float *scales, const float *minimums,
+                           const float *inverse_scales, const detent_levels *levels, float *out,
+                           float *errors);
+
 #endif
