@@ -94,7 +94,9 @@ extension LevelRounding {
     /// - Parameters:
     ///   - x: (columns, lanes).
     ///   - feedback: what an error in a column takes out of the columns after it.
-    ///   - scales: of the block, as are `minimums` and `inverseScales`.
+    ///   - scales: of the block.
+    ///   - minimums: of the block.
+    ///   - inverseScales: of the block.
     ///   - levels: (columns, lanes), receives the levels.
     ///   - errors: receives, for each lane, the sum of the squares of the errors times the rates.
     package func feedBack(
