@@ -115,12 +115,16 @@ package final class SuperBlockSearch {
     /// Minimums are subtracted: they are zero or less, but where every weight of the super-block is
     /// positive. Then a negative unit makes them positive.
     private func chooseSigns(_ block: WeightedBlock) {
+        guard grid.hasMinimum else { return }
         let signs = freely.minimumSigns
-        signs.fillLanes(1)
-        for column in 0..<block.count {
+        signs.copyLanes(block.x)
+        for column in 1..<max(block.count, 1) {
             let x = block.x + column * Tile.lanes
-            for lane in 0..<Tile.lanes { signs[lane] = x[lane] > 0 ? signs[lane] : -1 }
+            for lane in 0..<Tile.lanes {
+                signs[lane] = x[lane] > signs[lane] ? signs[lane] : x[lane]
+            }
         }
+        for lane in 0..<Tile.lanes { signs[lane] = signs[lane] > 0 ? 1 : -1 }
     }
 }
 

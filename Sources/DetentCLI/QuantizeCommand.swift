@@ -112,6 +112,10 @@ struct QuantizeCommand: RootCommand {
         recipe.rotationSeed = rotation.seed
         recipe.dampingFraction = tuning.dampPercent ?? recipe.dampingFraction
         recipe.columnOrder = tuning.columnOrder
+        if tuning.noImportance {
+            recipe.gptq.weighsColumns = false
+            recipe.tokenWeighting = .uniform
+        }
         recipe.types = try tensorTypes.types()
         return recipe
     }
@@ -193,11 +197,19 @@ struct MethodOptions: ParsableArguments {
             valueName: "fraction"))
     var dampPercent: Float?
 
+    @Flag(
+        help: """
+            gptq: count all columns alike when scales are chosen, and all tokens; for comparison.
+            """)
+    var noImportance = false
+
     var columnOrder: ColumnOrder { descAct ?? true ? .activation : .natural }
 
     func check(method: QuantizeCommand.Method) throws {
-        if !method.usesGPTQ, descAct != nil || dampPercent != nil {
-            let option = dampPercent == nil ? "--desc-act" : "--damp-percent"
+        if !method.usesGPTQ, descAct != nil || dampPercent != nil || noImportance {
+            let option =
+                dampPercent != nil
+                ? "--damp-percent" : noImportance ? "--no-importance" : "--desc-act"
             throw ValidationError("'\(option)' is for '--method gptq'.")
         }
         if let dampPercent, !(dampPercent > 0 && dampPercent < 1) {

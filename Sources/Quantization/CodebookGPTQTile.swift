@@ -17,6 +17,8 @@ final class CodebookGPTQTile {
     let gradient: Matrix
     let choice: CodebookChoice
     private let residual: Matrix
+    /// What errors in each column count for the search for scales.
+    private var importance: [Float]
     private let search: CodebookSearch
 
     var columns: Int { target.rows }
@@ -29,12 +31,14 @@ final class CodebookGPTQTile {
         residual = Matrix(rows: target.rows, columns: Tile.lanes)
         choice = CodebookChoice(grid)
         search = CodebookSearch(grid)
+        importance = plan.hessian.diagonal
         for dead in plan.hessian.deadColumns { target.lanes(dead).fillLanes(0) }
     }
 
     /// Does it all; the result is in `tile`.
     func run(_ method: GPTQ) -> ErrorTally.Entry {
         var entry = ErrorTally.Entry()
+        importance = method.importance(hessian)
         hessian.multiply(target, into: gradient)
         entry.reference = hessian.undamped(target.laneProducts(gradient), of: target)
 
@@ -78,7 +82,7 @@ final class CodebookGPTQTile {
     }
 
     private func prepareSearch(from column: Int) {
-        search.setWeights(hessian.diagonal[column..<column + CodebookGrid.weightsPerBlock])
+        search.setWeights(importance[column..<column + CodebookGrid.weightsPerBlock])
     }
 
     /// The vectors that a group may choose from: all, or those with its run's shift.

@@ -16,6 +16,9 @@ import TensorIR
 package struct GPTQ: Sendable {
     /// Columns corrected one at a time before the rest catch up in one product. Speed only.
     package var batchSize = 64
+    /// Whether the search for scales counts errors in a column by the size of its inputs; otherwise
+    /// all columns count alike.
+    package var weighsColumns = true
     /// Times that the scales are refitted, each time followed by descent.
     package var refits = 1
     /// Passes in which blocks take turns to be rounded anew, under several scales, after each refit.
@@ -87,10 +90,15 @@ package struct GPTQ: Sendable {
                 dampingFraction: hessian.dampingFraction))
     }
 
+    /// What errors in each column count for the search for scales.
+    func importance(_ hessian: Hessian) -> [Float] {
+        weighsColumns ? hessian.diagonal : [Float](repeating: 1, count: hessian.columns)
+    }
+
     func roundToNearest(
         _ weights: Matrix, to encoding: Encoding, hessian: Hessian, workers: Workers
     ) throws(QuantizationError) -> QuantizedMatrix {
-        let importance = hessian.diagonal.map { max(0, $0) }
+        let importance = importance(hessian).map { max(0, $0) }
         let result = try RoundToNearest().quantize(
             weights, to: encoding, importance: importance, workers: workers)
         var report = result.report

@@ -77,12 +77,12 @@ extension GPTQTile {
             let columns = tile.columns(ofSuperBlock: superBlock)
             search.fit(
                 superBlock, of: tile, to: work.lanes(columns.lowerBound),
-                importance: hessian.diagonal[columns])
+                importance: importance[columns])
         } else {
             let columns = tile.columns(ofBlock: block)
             search.fit(
                 block: block, of: tile, to: work.lanes(columns.lowerBound),
-                importance: hessian.diagonal[columns])
+                importance: importance[columns])
         }
     }
 }

@@ -17,6 +17,8 @@ final class GPTQTile {
     let residual: Matrix
     /// H·(target − tile), H damped: minus half the gradient of the error by the weights.
     let gradient: Matrix
+    /// What errors in each column count for the search for scales.
+    private(set) var importance: [Float]
 
     var columns: Int { target.rows }
     var groupSize: Int { tile.groupSize }
@@ -24,6 +26,7 @@ final class GPTQTile {
 
     init(target: Matrix, grid: LevelGrid, hessian: Hessian, blocks: BlockFactors? = nil) {
         (self.target, self.hessian, self.blocks) = (target, hessian, blocks)
+        importance = hessian.diagonal
         search = TileSearch(grid)
         tile = GridTile(columns: target.rows, grid: grid)
         residual = Matrix(rows: target.rows, columns: Tile.lanes)
@@ -34,12 +37,13 @@ final class GPTQTile {
     /// Does it all; the result is in `tile`.
     func run(_ method: GPTQ, factor: Matrix) -> ErrorTally.Entry {
         var entry = ErrorTally.Entry()
+        importance = method.importance(hessian)
         multiplyByHessian(target, into: gradient)
         entry.reference = undamped(laneProducts(target, gradient), of: target)
 
         let nearest = GridTile(columns: columns, grid: search.grid)
         RoundToNearest().round(
-            target, importance: hessian.diagonal, search: search, into: nearest)
+            target, importance: importance, search: search, into: nearest)
         let nearestErrors = measure(nearest)
         entry.nearestError = undamped(nearestErrors, of: residual)
 

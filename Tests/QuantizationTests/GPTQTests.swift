@@ -95,6 +95,28 @@ import Testing
         #expect(abs(usual.report.relativeError / other.report.relativeError - 1) < 0.01)
     }
 
+    @Test(arguments: [BlockEncoding.q2_K, .q4_K, .q6_K, .iq4_xs, .iq2_s])
+    func superBlocksAreSearchedUnderTheSizeOfInputsUnlessToldOtherwise(
+        type: BlockEncoding
+    ) throws {
+        let layer = Layer(rows: 8, columns: 256)
+        var method = GPTQ()
+        func report() throws -> QuantizationReport {
+            try method.quantize(
+                layer.weights, to: .block(type), hessian: Hessian(layer.hessian),
+                workers: oneWorker
+            ).report
+        }
+        let weighted = try report()
+        method.weighsColumns = false
+        let plain = try report()
+        #expect(
+            weighted.relativeErrorOfRoundingToNearest < plain.relativeErrorOfRoundingToNearest)
+        for each in [weighted, plain] {
+            #expect(each.relativeError < 0.9 * each.relativeErrorOfRoundingToNearest)
+        }
+    }
+
     @Test(arguments: encodings) func laterStepsNeverRaiseARowsError(encoding: Encoding) throws {
         let layer = Layer()
         let hessian = Hessian(layer.hessian)
