@@ -50,8 +50,12 @@ package final class DriftMeter {
         of roles: [TensorRole], input: LinearInput, weights: [Float], workers: Workers
     ) throws -> InputDrift? {
         guard let role = roles.first, role.expert == nil else { return nil }
-        let inputs = Matrix(rows: input.columns, columns: input.columns)
-        let stream = input.stream.map { Matrix(rows: $0.columns, columns: input.columns) }
+        func zeros(_ rows: Int) -> Matrix { Matrix(rows: rows, columns: input.columns) }
+        let halves = (0..<2).map { _ in
+            InputDrift.Half(
+                hessian: zeros(input.columns), inputs: zeros(input.columns),
+                stream: input.stream.map { zeros($0.columns) })
+        }
         var start = 0
         for (index, walk) in walks.enumerated() {
             let rows = start..<start + walk.batch.tokenCount
@@ -61,14 +65,22 @@ package final class DriftMeter {
                 rebasing: input.values[
                     rows.lowerBound * input.columns..<rows.upperBound * input.columns])
             let rowWeights = weights[rows].map { $0 / Float(weights.count) }
+            let half = halves[index % 2]
+            accumulateGram(
+                of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },
+                into: half.hessian, workers: workers)
             InputStatistics.addDrift(
-                from: was.values, to: now, with: now, weights: rowWeights, into: inputs, workers)
-            if let stream, let before = was.stream, let after = input.stream?.rows(rows) {
+                from: was.values, to: now, with: now, weights: rowWeights, into: half.inputs,
+                workers)
+            if let stream = half.stream, let before = was.stream,
+                let after = input.stream?.rows(rows)
+            {
                 InputStatistics.addDrift(
                     from: before, to: after, with: now, weights: rowWeights, into: stream, workers)
             }
         }
-        return InputDrift(inputs: inputs, stream: stream)
+        for half in halves { mirrorGram(half.hessian) }
+        return InputDrift(halves: halves)
     }
 
     /// What a matrix multiplied in the model as it was; given out once.

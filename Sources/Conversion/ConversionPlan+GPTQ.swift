@@ -24,9 +24,7 @@ extension ConversionPlan {
             })
 
         var reports: [TensorRole: QuantizationReport] = [:]
-        let driftMeter =
-            recipe.driftCompensation == 0
-            ? nil : try driftMeter(of: model, workers)
+        let driftMeter = recipe.compensatesDrift ? try driftMeter(of: model, workers) : nil
         let quantizer = SequentialQuantizer(
             weighting: recipe.tokenWeighting, driftMeter: driftMeter
         ) { request in
@@ -123,8 +121,8 @@ extension ConversionPlan {
         _ weights: Matrix, for drift: InputDrift?, _ hessian: Hessian, _ workers: Workers
     ) -> Matrix {
         guard let drift else { return weights }
-        return hessian.compensate(
-            weights, for: drift, share: recipe.driftCompensation, workers: workers)
+        return DriftCompensation(drift, hessian: hessian, workers: workers)
+            .applied(to: weights).weights
     }
 
     private func driftMeter(of model: LanguageModel, _ workers: Workers) throws -> DriftMeter {

@@ -36,8 +36,9 @@ public struct Recipe: Sendable {
     package var gptq = GPTQ()
     /// What is added to a Hessian's diagonal, as a fraction of its mean.
     public var dampingFraction: Float = 0.01
-    /// How much of what earlier layers have lost each layer makes up for, from 0 to 1.
-    public var driftCompensation: Float = 0
+    /// Whether each layer of GPTQ makes up for what the ones before it have lost, measured against the
+    /// model as it was.
+    public var compensatesDrift = true
     public var columnOrder = ColumnOrder.activation
     public var tokenWeighting = TokenWeighting.attention
     /// Calibration text, as windows of token ids of one length.

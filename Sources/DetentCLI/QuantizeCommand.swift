@@ -116,6 +116,7 @@ struct QuantizeCommand: RootCommand {
             recipe.gptq.weighsColumns = false
             recipe.tokenWeighting = .uniform
         }
+        recipe.compensatesDrift = tuning.driftCompensation ?? true
         recipe.types = try tensorTypes.types()
         return recipe
     }
@@ -147,6 +148,7 @@ struct QuantizeCommand: RootCommand {
         if method.usesGPTQ {
             options.values["damp-percent"] = .value(recipe.dampingFraction.description)
             options.values["desc-act"] = .flag(tuning.columnOrder == .activation)
+            options.values["drift-compensation"] = .flag(recipe.compensatesDrift)
         }
         func digest(_ body: () throws -> String) rethrows -> String {
             isPlanned ? String(repeating: "0", count: 64) : try body()
@@ -203,13 +205,23 @@ struct MethodOptions: ParsableArguments {
             """)
     var noImportance = false
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            gptq: let each layer make up for what the ones before it lost, measured against the model as \
+            it was (the default).
+            """)
+    var driftCompensation: Bool?
+
     var columnOrder: ColumnOrder { descAct ?? true ? .activation : .natural }
 
     func check(method: QuantizeCommand.Method) throws {
-        if !method.usesGPTQ, descAct != nil || dampPercent != nil || noImportance {
-            let option =
-                dampPercent != nil
-                ? "--damp-percent" : noImportance ? "--no-importance" : "--desc-act"
+        let given = [
+            dampPercent.map { _ in "--damp-percent" }, descAct.map { _ in "--desc-act" },
+            noImportance ? "--no-importance" : nil,
+            driftCompensation.map { _ in "--drift-compensation" },
+        ]
+        if !method.usesGPTQ, let option = given.compactMap(\.self).first {
             throw ValidationError("'\(option)' is for '--method gptq'.")
         }
         if let dampPercent, !(dampPercent > 0 && dampPercent < 1) {

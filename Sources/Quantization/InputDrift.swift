@@ -2,70 +2,126 @@ import Kernels
 
 /// How far the inputs of a layer are from what they were in the model before it was quantized.
 ///
-/// With inputs x and residual stream r as they were, x̃ and r̃ as they are, and the tokens' weights w.
+/// With inputs x and residual stream r as they were, x̃ and r̃ as they are, and the tokens' weights w. The
+/// calibration text comes in two halves, so that what one half says can be tried on the other.
 package struct InputDrift: Sendable {
-    /// Σ w·(x − x̃)·x̃ᵀ / Σ 1 over calibration tokens: (columns, columns).
-    package let inputs: Matrix
-    /// Σ w·(r − r̃)·x̃ᵀ / Σ 1, (rows, columns), where the layer's result is added to the stream as it is.
-    package let stream: Matrix?
+    /// Sums over half of the calibration tokens, divided by the weightless number of all tokens.
+    package struct Half: Sendable {
+        /// Σ w·x̃·x̃ᵀ: (columns, columns).
+        package let hessian: Matrix
+        /// Σ w·(x − x̃)·x̃ᵀ: (columns, columns).
+        package let inputs: Matrix
+        /// Σ w·(r − r̃)·x̃ᵀ, (rows, columns), where the layer's result is added to the stream as it is.
+        package let stream: Matrix?
 
-    package init(inputs: Matrix, stream: Matrix?) {
-        (self.inputs, self.stream) = (inputs, stream)
+        package init(hessian: Matrix, inputs: Matrix, stream: Matrix?) {
+            (self.hessian, self.inputs, self.stream) = (hessian, inputs, stream)
+        }
     }
+
+    package let halves: [Half]
+
+    package init(halves: [Half]) { self.halves = halves }
 }
 
-extension Hessian {
-    /// Weights that make up for what the layers before have lost.
-    ///
-    /// Of all matrices V, the one returned for a share of 1 minimizes Σ w·‖(r + W·x) − (r̃ + V·x̃)‖², damped:
-    /// V = W + (W·Σ w·(x − x̃)·x̃ᵀ + Σ w·(r − r̃)·x̃ᵀ)·H⁻¹. Without the stream this is the asymmetric
-    /// calibration of GPTAQ (Li et al. 2025). Calibration text says only roughly what the correction should
-    /// be: a part of it does better than all.
-    ///
+/// Weights that make up for what the layers before have lost.
+///
+/// Of all matrices V, V = W + (W·Σ w·(x − x̃)·x̃ᵀ + Σ w·(r − r̃)·x̃ᵀ)·H⁻¹ minimizes
+/// Σ w·‖(r + W·x) − (r̃ + V·x̃)‖², damped. Without the stream this is the asymmetric calibration of GPTAQ
+/// (Li et al. 2025). Calibration text says only roughly what the correction should be, so it is shrunk: each
+/// half of the text gives a correction, the other half says how much of it holds, and that tells how much of
+/// the correction by all of the text is made.
+package struct DriftCompensation {
+    private let drift: InputDrift
+    private let hessian: Hessian
+    private let halves: [Hessian]
+    private let workers: Workers
+
     /// - Parameters:
-    ///   - weights: W, (rows, columns).
-    ///   - drift: of this layer's inputs, with the Hessian's token weights.
-    ///   - share: of the correction that is made; 0 for none.
+    ///   - drift: of the layer's inputs, with the Hessian's token weights.
+    ///   - hessian: of the layer's inputs.
     ///   - workers: the threads to work on; the result does not depend on them.
-    /// - Returns: (rows, columns); `weights` itself where the Hessian has no factor.
-    package func compensate(
-        _ weights: Matrix, for drift: InputDrift, share: Float, workers: Workers
-    ) -> Matrix {
-        guard let factor, share != 0 else { return weights }
-        precondition(drift.inputs.columns == columns && weights.columns == columns)
-        let result = Matrix(rows: weights.rows, columns: columns)
-        workers.forEachRange(of: weights.rows, length: 64) { range in
-            let change = Matrix(rows: range.count, columns: columns)
-            let ordered = Matrix(rows: range.count, columns: columns)
-            func multiply(_ a: MatrixOperand, _ b: MatrixOperand, into target: Matrix) {
-                Kernels.multiply(
-                    a, b, into: target.pointer(toRow: 0), stride: columns, rows: range.count,
-                    inner: columns, columns: columns)
+    package init(_ drift: InputDrift, hessian: Hessian, workers: Workers) {
+        (self.drift, self.hessian, self.workers) = (drift, hessian, workers)
+        halves = drift.halves.map {
+            Hessian(
+                $0.hessian, dampingFraction: max(hessian.dampingFraction, 1e-6), order: .natural)
+        }
+    }
+
+    /// - Parameter weights: W, (rows, columns).
+    /// - Returns: (rows, columns), and the part of the correction that was made, from 0 to 1; `weights`
+    ///   itself where a Hessian has no factor.
+    package func applied(to weights: Matrix) -> (weights: Matrix, share: Float) {
+        guard drift.halves.count == 2, hessian.factor != nil,
+            halves.allSatisfy({ $0.factor != nil })
+        else { return (weights, 0) }
+        let slopes = drift.halves.map { slope(of: $0, weights) }
+        var (gain, cost) = (0.0, 0.0)
+        for (mine, other) in [(0, 1), (1, 0)] {
+            let correction = solve(slopes[mine], halves[mine])
+            let bent = Matrix(rows: weights.rows, columns: weights.columns)
+            product(correction, drift.halves[other].hessian, into: bent)
+            for index in correction.elements.indices {
+                let change = Double(correction.elements[index])
+                gain += change * Double(slopes[other].elements[index])
+                cost += change * Double(bent.elements[index])
             }
-            func operand(_ matrix: Matrix, row: Int = 0, transposed: Bool = false) -> MatrixOperand
-            {
-                MatrixOperand(
-                    matrix.pointer(toRow: row), stride: columns, transposed: transposed)
+        }
+        guard cost > 0, gain > 0 else { return (weights, 0) }
+        // The correction by all of the text is half as noisy as that by half of it.
+        let share = min(gain / cost, 1)
+        let wholeShare = Float(2 * share / (1 + share))
+        let sum = slopes[0]
+        for index in sum.elements.indices { sum.elements[index] += slopes[1].elements[index] }
+        let result = solve(sum, hessian)
+        for index in result.elements.indices {
+            result.elements[index] =
+                weights.elements[index] + wholeShare * result.elements[index]
+        }
+        return (result, wholeShare)
+    }
+
+    /// W·Σ w·(x − x̃)·x̃ᵀ + Σ w·(r − r̃)·x̃ᵀ
+    private func slope(of half: InputDrift.Half, _ weights: Matrix) -> Matrix {
+        let slope = Matrix(rows: weights.rows, columns: weights.columns)
+        product(weights, half.inputs, into: slope)
+        if let stream = half.stream {
+            for index in slope.elements.indices { slope.elements[index] += stream.elements[index] }
+        }
+        return slope
+    }
+
+    /// slope·H⁻¹: H⁻¹ = Uᵀ·U in the Hessian's order, and the factor is Uᵀ.
+    private func solve(_ slope: Matrix, _ hessian: Hessian) -> Matrix {
+        let ordered = Matrix(rows: slope.rows, columns: slope.columns)
+        let result = Matrix(rows: slope.rows, columns: slope.columns)
+        guard let factor = hessian.factor else { return result }
+        for row in 0..<slope.rows {
+            for (index, column) in hessian.order.enumerated() {
+                ordered[row, index] = slope[row, column]
             }
-            multiply(
-                operand(weights, row: range.lowerBound), operand(drift.inputs), into: change)
-            for (place, row) in range.enumerated() {
-                let (from, to) = (change.row(place), ordered.row(place))
-                let stream = drift.stream?.row(row)
-                for (index, column) in order.enumerated() {
-                    to[index] = from[column] + (stream?[column] ?? 0)
-                }
-            }
-            // H⁻¹ = Uᵀ·U in the Hessian's order, and the factor is Uᵀ.
-            multiply(operand(ordered), operand(factor), into: change)
-            multiply(operand(change), operand(factor, transposed: true), into: ordered)
-            for (place, row) in range.enumerated() {
-                let (from, to, own) = (ordered.row(place), result.row(row), weights.row(row))
-                for (index, column) in order.enumerated() {
-                    to[column] = own[column] + share * from[index]
-                }
+        }
+        product(ordered, factor, into: result)
+        product(result, factor, transposed: true, into: ordered)
+        for row in 0..<slope.rows {
+            for (index, column) in hessian.order.enumerated() {
+                result[row, column] = ordered[row, index]
             }
         }
         return result
+    }
+
+    private func product(
+        _ a: Matrix, _ b: Matrix, transposed: Bool = false, into target: Matrix
+    ) {
+        let columns = b.columns
+        workers.forEachRange(of: a.rows, length: 64) { range in
+            Kernels.multiply(
+                MatrixOperand(a.pointer(toRow: range.lowerBound), stride: a.columns),
+                MatrixOperand(b.pointer(toRow: 0), stride: columns, transposed: transposed),
+                into: target.pointer(toRow: range.lowerBound), stride: columns,
+                rows: range.count, inner: columns, columns: columns)
+        }
     }
 }

@@ -37,9 +37,11 @@ private final class Recorder: LinearInputObserver {
     ) { request in
         let drift = try #require(request.drift)
         let scale = (0..<request.hessian.rows).map { request.hessian[$0, $0] }.max() ?? 0
-        for element in drift.inputs.elements { #expect(abs(element) <= 1e-5 * scale) }
+        for half in drift.halves {
+            for element in half.inputs.elements { #expect(abs(element) <= 1e-5 * scale) }
+        }
         #expect(
-            (drift.stream != nil)
+            (drift.halves[0].stream != nil)
                 == ["attentionOutput", "down"].contains(request.roles[0].module.rawValue))
         groups += 1
         return [:]
@@ -76,9 +78,18 @@ private final class Recorder: LinearInputObserver {
                 inputs += Double(was.values[place] - now.values[place]) * x / Double(tokens)
                 stream += Double(streams.0[place] - streams.1[place]) * x / Double(tokens)
             }
-            let measured = try #require(drift.stream)[row, column]
-            #expect(abs(Double(drift.inputs[row, column]) - inputs) < 1e-6 + 1e-3 * abs(inputs))
-            #expect(abs(Double(measured) - stream) < 1e-6 + 1e-3 * abs(stream))
+            let measured = drift.halves.reduce((inputs: 0.0, stream: 0.0, square: 0.0)) {
+                sum, half in
+                (
+                    sum.inputs + Double(half.inputs[row, column]),
+                    sum.stream + Double(half.stream?[row, column] ?? 0),
+                    sum.square + Double(half.hessian[row, column])
+                )
+            }
+            #expect(abs(measured.inputs - inputs) < 1e-6 + 1e-3 * abs(inputs))
+            #expect(abs(measured.stream - stream) < 1e-6 + 1e-3 * abs(stream))
+            let square = Double(request.hessian[row, column])
+            #expect(abs(measured.square - square) < 1e-6 + 1e-3 * abs(square))
         }
         isMeasured = true
         return [:]

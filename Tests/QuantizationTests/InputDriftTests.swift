@@ -8,9 +8,9 @@ import Testing
     /// Inputs as they were and as they are, (tokens, columns), and the stream, (tokens, rows).
     private struct Case {
         let before: Matrix
-        let after: Matrix
+        var after: Matrix
         let streamBefore: Matrix
-        let streamAfter: Matrix
+        var streamAfter: Matrix
         let weights: Matrix
         let columns = 40
         let rows = 12
@@ -44,13 +44,15 @@ import Testing
             }
         }
 
-        /// Σ a·bᵀ / Σ 1 over tokens.
-        func product(_ a: (Int, Int) -> Float, rows: Int) -> Matrix {
+        /// Σ a·bᵀ over some tokens, divided by the number of all.
+        func product(
+            _ chosen: some Sequence<Int>, _ a: (Int, Int) -> Float, rows: Int
+        ) -> Matrix {
             let sum = Matrix(rows: rows, columns: columns)
             for row in 0..<rows {
                 for column in 0..<columns {
                     var total = 0.0
-                    for token in 0..<tokens {
+                    for token in chosen {
                         total += Double(a(token, row)) * Double(after[token, column])
                     }
                     sum[row, column] = Float(total / Double(tokens))
@@ -59,15 +61,21 @@ import Testing
             return sum
         }
 
-        var hessian: Hessian {
-            Hessian(product({ after[$0, $1] }, rows: columns), dampingFraction: 1e-6)
-        }
-
-        func drift(withStream: Bool) -> InputDrift {
-            InputDrift(
-                inputs: product({ before[$0, $1] - after[$0, $1] }, rows: columns),
-                stream: withStream
-                    ? product({ streamBefore[$0, $1] - streamAfter[$0, $1] }, rows: rows) : nil)
+        func compensation(withStream: Bool, threadCount: Int = 1) -> DriftCompensation {
+            let whole = product(0..<tokens, { after[$0, $1] }, rows: columns)
+            let halves = (0..<2).map { half in
+                let chosen = stride(from: half, to: tokens, by: 2)
+                return InputDrift.Half(
+                    hessian: product(chosen, { after[$0, $1] }, rows: columns),
+                    inputs: product(chosen, { before[$0, $1] - after[$0, $1] }, rows: columns),
+                    stream: withStream
+                        ? product(
+                            chosen, { streamBefore[$0, $1] - streamAfter[$0, $1] }, rows: rows)
+                        : nil)
+            }
+            return DriftCompensation(
+                InputDrift(halves: halves), hessian: Hessian(whole, dampingFraction: 1e-6),
+                workers: Workers(threadCount: threadCount))
         }
 
         /// Σ ‖(r + W·x) − (r̃ + V·x̃)‖²
@@ -92,35 +100,42 @@ import Testing
 
     @Test(arguments: [false, true]) func whatInputsTellOfTheLossIsMadeUpFor(withStream: Bool) {
         let layer = Case(seed: 3)
-        let drift = layer.drift(withStream: withStream)
-        let compensated = layer.hessian.compensate(
-            layer.weights, for: drift, share: 1, workers: oneWorker)
+        let (compensated, share) = layer.compensation(withStream: withStream).applied(
+            to: layer.weights)
         // Here the loss is a linear function of the inputs, so all of it can be undone.
+        #expect(share > 0.999)
         let before = layer.error(of: layer.weights, withStream: withStream)
-        #expect(layer.error(of: compensated, withStream: withStream) < 1e-6 * before)
+        #expect(layer.error(of: compensated, withStream: withStream) < 1e-5 * before)
     }
 
-    @Test func aShareOfTheCorrectionIsThatShare() {
-        let layer = Case(seed: 4)
-        let drift = layer.drift(withStream: true)
-        let (all, half, none) = (
-            layer.hessian.compensate(layer.weights, for: drift, share: 1, workers: oneWorker),
-            layer.hessian.compensate(layer.weights, for: drift, share: 0.5, workers: oneWorker),
-            layer.hessian.compensate(layer.weights, for: drift, share: 0, workers: oneWorker)
-        )
-        for index in all.elements.indices {
-            let (weight, whole) = (layer.weights.elements[index], all.elements[index])
-            #expect(none.elements[index] == weight)
-            #expect(abs(half.elements[index] - (weight + whole) / 2) < 1e-5)
-        }
+    /// Forty columns explain a part of any noise of 300 tokens, and nothing of other tokens.
+    @Test(arguments: 6..<12 as Range<UInt64>) func littleIsMadeOfNoise(seed: UInt64) {
+        var generator = SeededGenerator(seed: seed)
+        var layer = Case(seed: seed)
+        layer.after = layer.before
+        layer.streamAfter = Matrix(
+            rows: layer.tokens, columns: layer.rows, generator.normals(layer.tokens * layer.rows))
+        #expect(layer.compensation(withStream: true).applied(to: layer.weights).share < 0.2)
+    }
+
+    @Test func nothingIsMadeOfHalfAText() {
+        let layer = Case(seed: 9)
+        let hessian = Matrix(rows: layer.columns, columns: layer.columns)
+        let drift = InputDrift.Half(hessian: hessian, inputs: hessian, stream: nil)
+        let compensation = DriftCompensation(
+            InputDrift(halves: [drift, drift]),
+            hessian: Hessian(
+                layer.product(0..<layer.tokens, { layer.after[$0, $1] }, rows: layer.columns)),
+            workers: oneWorker)
+        let result = compensation.applied(to: layer.weights)
+        #expect(result.share == 0 && result.weights === layer.weights)
     }
 
     @Test func theCorrectionDoesNotDependOnTheThreadCount() {
         let layer = Case(seed: 5)
-        let drift = layer.drift(withStream: true)
         let runs = [1, 3].map { threadCount -> [Float] in
-            let compensated = layer.hessian.compensate(
-                layer.weights, for: drift, share: 0.5, workers: Workers(threadCount: threadCount))
+            let compensated = layer.compensation(withStream: true, threadCount: threadCount)
+                .applied(to: layer.weights).weights
             return withExtendedLifetime(compensated) { Array(compensated.elements) }
         }
         #expect(runs[0] == runs[1])
