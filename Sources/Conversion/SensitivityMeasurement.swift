@@ -51,6 +51,14 @@ extension SensitivityTable {
                 progress.advance(phase, by: 1)
             }
         }
+        // No divergence was seen where no token came, as in an expert that the text does not reach. That is
+        // no licence to ruin it.
+        let smallest = table.entries.values.map(\.divergencePerError).filter { $0 > 0 }.min()
+        for (name, entry) in table.entries where entry.divergencePerError == 0 {
+            table.entries[name] = Entry(
+                weightCount: entry.weightCount, divergencePerError: smallest ?? 0,
+                errors: entry.errors)
+        }
         return table
     }
 
