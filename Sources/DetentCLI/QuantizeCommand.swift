@@ -134,6 +134,7 @@ struct QuantizeCommand: RootCommand {
         of recipe: Recipe, input: Checkpoint, _ windows: CalibrationTextOptions.Windows?,
         isPlanned: Bool
     ) throws -> Metadata {
+        guard !file.noProvenance else { return [:] }
         var options = RecipeOptions.current.recorded(with: recipe)
         if options.values.keys.allSatisfy({ !OptionTable.alternatives[0].contains($0) }) {
             options.values[OutputFormat(path: paths.outputPath) == .gguf ? "type" : "bits"] =

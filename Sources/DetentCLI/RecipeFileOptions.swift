@@ -19,6 +19,13 @@ struct RecipeFileOptions: ParsableArguments {
         completion: .file())
     var replay: String?
 
+    @Flag(
+        help: """
+            Leave out of the output what it was made of, some 500 bytes: recipe and digests. It cannot be \
+            replayed then.
+            """)
+    var noProvenance = false
+
     /// The metadata of an output that is made again, once everything that goes into it is known to be what
     /// it was.
     ///
