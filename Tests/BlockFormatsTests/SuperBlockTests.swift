@@ -149,6 +149,8 @@ private enum ExtremeWeights: CaseIterable {
         let (scales, minimums, inverses) = (numbers.lanes(0), numbers.lanes(1), numbers.lanes(2))
 
         let scratch = Matrix(rows: 12, columns: Tile.lanes)
+        // Their lanes outlive the last mention of them.
+        defer { withExtendedLifetime((x, weights, numbers, scratch)) {} }
         let (fast, plain) = (BlockSums(scratch, from: 0), BlockSums(scratch, from: 6))
         fast.collect(block, minimums: minimums, inverseScales: inverses, rounding: rounding)
         plain.collectReference(
