@@ -18,11 +18,11 @@ package final class DriftMeter {
     }
 
     /// Sequences that take their half layer together.
-    private static let sequencesPerWalk = 8
+    private static let sequencesPerWalk = 2
 
     /// - Parameters:
     ///   - decoder: the model as it was.
-    ///   - sequences: the calibration text.
+    ///   - sequences: the calibration text, or as much of its beginning as is to be compared.
     /// - Throws: `ModelError` for a token or a position that the model does not have.
     package init(_ decoder: Decoder, sequences: [[Int32]]) throws {
         var scratches: [Int: LayerScratch] = [:]
@@ -56,6 +56,7 @@ package final class DriftMeter {
                 hessian: zeros(input.columns), inputs: zeros(input.columns),
                 stream: input.stream.map { zeros($0.columns) })
         }
+        let tokenCount = walks.reduce(0) { $0 + $1.batch.tokenCount }
         var start = 0
         for (index, walk) in walks.enumerated() {
             let rows = start..<start + walk.batch.tokenCount
@@ -64,7 +65,7 @@ package final class DriftMeter {
             let now = UnsafeMutableBufferPointer(
                 rebasing: input.values[
                     rows.lowerBound * input.columns..<rows.upperBound * input.columns])
-            let rowWeights = weights[rows].map { $0 / Float(weights.count) }
+            let rowWeights = weights[rows].map { $0 / Float(tokenCount) }
             let half = halves[index % 2]
             accumulateGram(
                 of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },

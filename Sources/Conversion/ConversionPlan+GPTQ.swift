@@ -56,7 +56,8 @@ extension ConversionPlan {
         }
         var prefix = model
         let outer = pieces.filter { $0.roles[0].layer == nil }
-        for piece in outer where !isOutput(piece) {
+        let head = outer.first { isOutput($0) && !isPreciseEmbedding($0) }
+        for piece in outer where piece.index != head?.index {
             // Nothing is known of the inputs of what is looked up; the layers make up for it.
             var bytes: [UInt8] = []
             let target = tensors[piece.index].target
@@ -67,7 +68,6 @@ extension ConversionPlan {
             }
             prefix = prefix.replacing(piece.roles[0], with: BufferedTensor(target, bytes: bytes))
         }
-        let head = outer.first(where: isOutput)
         var headBytes: [UInt8] = []
         let headQuantizer = head.map { piece in
             // A tied embedding comes before anything has drifted.
@@ -127,10 +127,15 @@ extension ConversionPlan {
 
     private func driftMeter(of model: LanguageModel, _ workers: Workers) throws -> DriftMeter {
         let length = recipe.calibrationWindows.first?.count ?? 0
+        let count = max(Self.driftTokenCount / max(1, length), 4)
         return try DriftMeter(
             Decoder(model, positionCount: length, workers: workers),
-            sequences: recipe.calibrationWindows)
+            sequences: Array(recipe.calibrationWindows.prefix(count)))
     }
+
+    /// Tokens on which the model is compared with what it was, at most: a comparison costs four times as
+    /// much as a Hessian, and a part of the text will do, since the correction is shrunk to what holds.
+    private static let driftTokenCount = 8192
 
     /// Writes matrices that were quantized in the source's row order.
     private func write(
@@ -144,6 +149,13 @@ extension ConversionPlan {
                 $0, tensor: piece.index,
                 at: piece.rows.lowerBound * tensors[piece.index].target.rowByteCount)
         }
+    }
+
+    /// Whether it is an embedding, doubling as the output or not, of eight bits or more: what error feedback
+    /// could win there is not worth another pass over the text.
+    private func isPreciseEmbedding(_ piece: Piece) -> Bool {
+        piece.roles[0].module == .tokenEmbedding
+            && tensors[piece.index].target.encoding.bitsPerWeight >= 8
     }
 
     /// Damping of an embedding that doubles as the output. What is looked up enters the first layer as it
