@@ -133,9 +133,9 @@ extension ConversionPlan {
             sequences: Array(recipe.calibrationWindows.prefix(count)))
     }
 
-    /// Tokens on which the model is compared with what it was, at most: a comparison costs four times as
-    /// much as a Hessian, and a part of the text will do, since the correction is shrunk to what holds.
-    private static let driftTokenCount = 8192
+    /// Tokens on which the model is compared with what it was, at most. A comparison costs four times as much
+    /// as a Hessian; of a sixth of this much text too little holds on the rest of it to be worth that.
+    private static let driftTokenCount = 51200
 
     /// Writes matrices that were quantized in the source's row order.
     private func write(

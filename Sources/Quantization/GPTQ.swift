@@ -24,7 +24,7 @@ package struct GPTQ: Sendable {
     /// Passes in which blocks take turns to be rounded anew, under several scales, after each refit.
     package var blockPasses = 3
     /// Times that feedback starts over with the scales that were reached.
-    package var restarts = 0
+    package var restarts = 1
     /// Passes of descent over all codes, after each refit.
     package var descentPasses = 2
     /// Whether descent adjusts the scale and minimum of a block each time it has passed over its

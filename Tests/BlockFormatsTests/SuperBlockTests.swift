@@ -170,10 +170,13 @@ private enum ExtremeWeights: CaseIterable {
             #expect(errors[0, lane].bitPattern == errors[1, lane].bitPattern)
         }
 
-        let factor = generator.normals(columns * columns).map { $0 * 0.3 }
-        let rates = generator.normals(columns).map(\.magnitude)
+        let factor = Matrix(
+            rows: columns, columns: columns, generator.normals(columns * columns).map { $0 * 0.3 })
+        let rates = Matrix(rows: 1, columns: columns, generator.normals(columns).map(\.magnitude))
+        defer { withExtendedLifetime((factor, rates)) {} }
         let levels = Matrix(rows: 2 * columns, columns: Tile.lanes)
-        let feedback = BlockFeedback(count: columns, factor: factor, rates: rates)
+        let feedback = BlockFeedback(
+            count: columns, factor: factor.pointer(toRow: 0), rates: rates.pointer(toRow: 0))
         rounding.feedBack(
             x.lanes(0), feedback, scales: scales, minimums: minimums, inverseScales: inverses,
             into: levels.lanes(0), errors: errors.lanes(0))
