@@ -17,7 +17,11 @@ struct Regrid: Sendable {
     init(from source: Encoding, to target: Encoding, columns: Int) throws(UnsupportedEncoding) {
         self.source = try RowCodec(source, columns: columns)
         self.target = try RowCodec(target, columns: columns)
-        (sourceGrid, targetGrid) = (LevelGrid(source), LevelGrid(target))
+        // The blocks of the others have no scale that could be passed on.
+        func simple(_ encoding: Encoding) -> LevelGrid? {
+            LevelGrid(encoding).flatMap { $0.subBlocks == nil ? $0 : nil }
+        }
+        (sourceGrid, targetGrid) = (simple(source), simple(target))
     }
 
     /// Whether every weight of a tensor can move.
