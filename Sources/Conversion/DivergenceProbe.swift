@@ -17,6 +17,8 @@ final class DivergenceProbe {
     private let rows: [Int]
     /// (rows, vocabularySize)
     private let reference: Matrix
+    /// Of each of those rows.
+    private let referenceLogSumExps: [Double]
     private let logits: Matrix
     /// The reference's residual stream after the last layer.
     private let final: Matrix
@@ -46,6 +48,9 @@ final class DivergenceProbe {
         reference = Matrix(rows: rows.count, columns: model.description.vocabularySize)
         logits = Matrix(rows: rows.count, columns: model.description.vocabularySize)
         try decoder.logits(of: final, rows: rows, into: reference.elements)
+        referenceLogSumExps = rows.indices.map { [reference] in
+            RowFunctions.logSumExp(UnsafeBufferPointer(reference.row($0)))
+        }
     }
 
     /// The mean divergence in nats of the model with other weights from the model as it is.
@@ -87,7 +92,7 @@ final class DivergenceProbe {
     private func divergence(of hidden: Matrix, by decoder: Decoder) throws -> Double {
         try decoder.logits(of: hidden, rows: rows, into: logits.elements)
         let divergences = Matrix(rows: 1, columns: rows.count)
-        let (logits, reference) = (logits, reference)
+        let (logits, reference, logSumExps) = (logits, reference, referenceLogSumExps)
         workers.forEachRange(of: rows.count, length: 16) { range in
             for row in range {
                 let (first, second) = (
@@ -95,7 +100,7 @@ final class DivergenceProbe {
                 )
                 divergences[0, row] = Float(
                     RowFunctions.divergence(
-                        reference: first, logSumExp: RowFunctions.logSumExp(first),
+                        reference: first, logSumExp: logSumExps[row],
                         model: second, logSumExp: RowFunctions.logSumExp(second)))
             }
         }

@@ -107,12 +107,14 @@ private struct SensitivityMeasurement {
         for tensor: LanguageModel.ExportedTensor, probe: DivergenceProbe
     ) throws -> SensitivityTable.Entry {
         let descriptor = tensor.source.descriptor
+        let samples = try samples(of: tensor)
         var errors: [Encoding: Double] = [:]
         for candidate in candidates {
             guard candidate.byteCount(ofRow: descriptor.columns) != nil else { continue }
             // Beside what blocks lose, the rounding of F16 is nothing.
             errors[candidate] =
-                candidate == .scalar(.f16) ? 0 : try sampledError(of: tensor, in: candidate)
+                candidate == .scalar(.f16)
+                ? 0 : try sampledError(of: tensor, samples, in: candidate)
         }
         let coarse = errors.keys.filter(\.hasGrid).min {
             func distance(_ encoding: Encoding) -> Double {
@@ -130,26 +132,43 @@ private struct SensitivityMeasurement {
             weightCount: descriptor.count, divergencePerError: factor, errors: errors)
     }
 
-    /// The weighted error of rounding, from some of the rows; nil where the encoding has no grid.
-    private func sampledError(
-        of tensor: LanguageModel.ExportedTensor, in encoding: Encoding
-    ) throws -> Double? {
+    /// Some rows of a piece of a tensor.
+    private struct Sample {
+        let weights: Matrix
+        /// What errors in the columns count.
+        let columns: [Float]?
+        /// Rows of the whole piece.
+        let rowCount: Int
+    }
+
+    private func samples(of tensor: LanguageModel.ExportedTensor) throws -> [Sample] {
         let source = try LinearMatrix(tensor.source)
         let step = max(1, tensor.source.descriptor.count / Self.sampledWeightCount)
-        var error = 0.0
-        for piece in tensor.pieces {
+        return try tensor.pieces.map { piece in
             let rows = Array(
                 stride(from: piece.rows.lowerBound, to: piece.rows.upperBound, by: step))
             let weights = Matrix(rows: rows.count, columns: source.columns)
             for (place, row) in rows.enumerated() {
                 try source.decode(row..<row + 1, into: weights.row(place))
             }
-            let columns = columnWeights(piece.roles[0])
-            guard let result = try round(weights, to: encoding, columns, name: tensor) else {
-                return nil
-            }
+            return Sample(
+                weights: weights, columns: columnWeights(piece.roles[0]),
+                rowCount: piece.rows.count)
+        }
+    }
+
+    /// The weighted error of rounding, from some of the rows; nil where the encoding has no grid.
+    private func sampledError(
+        of tensor: LanguageModel.ExportedTensor, _ samples: [Sample], in encoding: Encoding
+    ) throws -> Double? {
+        var error = 0.0
+        for sample in samples {
+            guard
+                let result = try round(
+                    sample.weights, to: encoding, sample.columns, name: tensor)
+            else { return nil }
             error +=
-                result.weightedError * Double(piece.rows.count) / Double(max(1, rows.count))
+                result.weightedError * Double(sample.rowCount) / Double(max(1, sample.weights.rows))
         }
         return error
     }
