@@ -5,6 +5,8 @@
 enum E2M1 {
     /// Twice the value of each code.
     static let doubled: [Float] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12]
+    /// The value of each code.
+    static let values = doubled.map { $0 / 2 }
     /// The doubled values in ascending order, each once.
     static let levels: [Int8] = [-12, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8, 12]
 

@@ -8,6 +8,8 @@ protocol Float8Shape: SendableMetatype {
     static var nanCode: UInt8 { get }
     /// The code of infinity, or nil where the format has none.
     static var infinityCode: UInt8? { get }
+    /// What each code stands for.
+    static var values: [Float] { get }
 }
 
 /// Four exponent bits, three of mantissa, no infinities: `S.1111.111` is NaN, the largest value is
@@ -21,6 +23,7 @@ enum E4M3: Float8Shape {
     static let largestCode: UInt8 = 0x7E
     static let nanCode: UInt8 = 0x7F
     static let infinityCode: UInt8? = nil
+    static let values = (0...UInt8.max).map(Float8<E4M3>.value)
 }
 
 /// Five exponent bits, two of mantissa, special values as in IEEE 754; the largest finite value is
@@ -31,6 +34,7 @@ enum E5M2: Float8Shape {
     static let largestCode: UInt8 = 0x7B
     static let nanCode: UInt8 = 0x7F
     static let infinityCode: UInt8? = 0x7C
+    static let values = (0...UInt8.max).map(Float8<E5M2>.value)
 }
 
 /// Eight-bit floats. Encoding rounds to nearest, ties to even, and saturates: what is beyond the
@@ -40,8 +44,7 @@ enum Float8<Shape: Float8Shape> {
     static func decode(
         _ bytes: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
     ) {
-        let values = (0...UInt8.max).map(value)
-        values.withUnsafeBufferPointer { values in
+        Shape.values.withUnsafeBufferPointer { values in
             for i in weights.indices { weights[i] = values[Int(bytes[i])] }
         }
     }

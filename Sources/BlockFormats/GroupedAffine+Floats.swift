@@ -26,9 +26,9 @@ extension GroupedAffine.Element {
     var values: [Float] {
         switch self {
         case .integer: []
-        case .e2m1: E2M1.doubled.map { $0 / 2 }
-        case .e4m3: (0...UInt8.max).map(Float8<E4M3>.value)
-        case .e5m2: (0...UInt8.max).map(Float8<E5M2>.value)
+        case .e2m1: E2M1.values
+        case .e4m3: E4M3.values
+        case .e5m2: E5M2.values
         }
     }
 
