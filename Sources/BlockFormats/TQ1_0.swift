@@ -9,25 +9,13 @@
 /// A byte is a fraction of 256 in base 3: multiplied by 3^k (modulo 256), its first digit is that
 /// of weight k, and a weight decodes as `scale * (digit - 1)`. Specified in Formats/GGUF/Blocks.md,
 /// section TQ1_0.
-package enum TQ1_0: EncodableBlockFormat {
-    package static let weightsPerBlock = 256
+package enum TQ1_0: TernaryFormat {
     package static let bytesPerBlock = 54
+    package static let scaleOffset = 52
 
-    package static func encode(
-        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    package static func storeLevels(
+        into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
     ) {
-        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
-
-        let scale = weights.extreme.magnitude
-        let inverseScale = inverse(scale)
-        store(scale: scale, into: block) { ternaryLevel(weights[$0] * inverseScale) }
-    }
-
-    /// Stores levels of -1, 0 or 1.
-    static func store(
-        scale: Float, into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
-    ) {
-        block.storeHalf(scale, at: 52)
         for run in runs {
             for i in 0..<run.width {
                 var number: UInt32 = 0
@@ -43,16 +31,7 @@ package enum TQ1_0: EncodableBlockFormat {
         }
     }
 
-    package static func decode(
-        _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
-    ) {
-        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
-
-        let scale = block.half(at: 52)
-        forEachLevel(of: block) { weights[$0] = scale * Float($1) }
-    }
-
-    static func forEachLevel(
+    package static func forEachLevel(
         of block: UnsafeRawBufferPointer, _ body: (_ weight: Int, _ level: Int32) -> Void
     ) {
         for run in runs {
@@ -73,8 +52,3 @@ package enum TQ1_0: EncodableBlockFormat {
         (0, 32, 5, 0), (32, 16, 5, 160), (48, 4, 4, 240),
     ]
 }
-
-/// `steps`, of magnitude at most 1, to the nearest of -1, 0 and 1, ties away from zero; 0 for what
-/// is not finite.
-@inline(__always)
-func ternaryLevel(_ steps: Float) -> Int8 { steps >= 0.5 ? 1 : steps <= -0.5 ? -1 : 0 }

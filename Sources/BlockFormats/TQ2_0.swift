@@ -5,25 +5,13 @@
 ///         64     2  scale: IEEE 754 half, little-endian
 ///
 /// A weight decodes as `scale * (code - 1)`. Specified in Formats/GGUF/Blocks.md, section TQ2_0.
-package enum TQ2_0: EncodableBlockFormat {
-    package static let weightsPerBlock = 256
+package enum TQ2_0: TernaryFormat {
     package static let bytesPerBlock = 66
+    package static let scaleOffset = 64
 
-    package static func encode(
-        _ weights: UnsafeBufferPointer<Float>, into block: UnsafeMutableRawBufferPointer
+    package static func storeLevels(
+        into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
     ) {
-        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
-
-        let scale = weights.extreme.magnitude
-        let inverseScale = inverse(scale)
-        store(scale: scale, into: block) { ternaryLevel(weights[$0] * inverseScale) }
-    }
-
-    /// Stores levels of -1, 0 or 1.
-    static func store(
-        scale: Float, into block: UnsafeMutableRawBufferPointer, _ level: (_ weight: Int) -> Int8
-    ) {
-        block.storeHalf(scale, at: 64)
         for i in 0..<64 {
             let first = i / 32 * 128 + i % 32
             block[i] = (0..<4).reduce(0) { byte, place in
@@ -32,16 +20,7 @@ package enum TQ2_0: EncodableBlockFormat {
         }
     }
 
-    package static func decode(
-        _ block: UnsafeRawBufferPointer, into weights: UnsafeMutableBufferPointer<Float>
-    ) {
-        precondition(weights.count == weightsPerBlock && block.count == bytesPerBlock)
-
-        let scale = block.half(at: 64)
-        forEachLevel(of: block) { weights[$0] = scale * Float($1) }
-    }
-
-    static func forEachLevel(
+    package static func forEachLevel(
         of block: UnsafeRawBufferPointer, _ body: (_ weight: Int, _ level: Int32) -> Void
     ) {
         for run in 0..<8 {
