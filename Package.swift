@@ -103,7 +103,8 @@ let package = Package(
         executable("EvalpplTool"),
         // Tests
         library(
-            "TestSupport", ["TensorIR", "GGUFFormat", "SafetensorsFormat", "Architectures"],
+            "TestSupport",
+            ["TensorIR", "GGUFFormat", "SafetensorsFormat", "Architectures", "Kernels"],
             path: "Tests/TestSupport"),
         tests("ByteIOTests", ["ByteIO"]),
         tests("KernelsTests", ["Kernels"]),
