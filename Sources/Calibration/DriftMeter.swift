@@ -108,14 +108,10 @@ package final class DriftMeter {
             for roles: [TensorRole], input: LinearInput, decoder: Decoder
         ) throws -> [TensorRole: LinearMatrix] {
             guard roles[0].expert == nil else { return [:] }
-            let values = Matrix(rows: input.tokens.count, columns: input.columns)
-            _ = values.elements.update(fromContentsOf: input.values)
-            let stream = input.stream.map { stream in
-                let copy = Matrix(rows: stream.rows, columns: stream.columns)
-                _ = copy.elements.update(fromContentsOf: stream.elements)
-                return copy
-            }
-            inputs[roles[0]] = Kept(values: values, stream: stream)
+            inputs[roles[0]] = Kept(
+                values: Matrix(
+                    rows: input.tokens.count, columns: input.columns, input.values),
+                stream: input.stream?.copied())
             return [:]
         }
     }

@@ -1,4 +1,5 @@
 import ByteIO
+import GGUFFormat
 import TensorIR
 
 /// The size that a GGUF may have, and what is known about how best to spend it.
@@ -53,14 +54,17 @@ public struct Allocation: Sendable {
         _ budget: Budget, tensors: [(descriptor: TensorDescriptor, isFree: Bool)],
         overheadByteCount: Int, alignment: Int
     ) throws(ModelError) {
-        func aligned(_ count: Int) -> Int { (count + alignment - 1) / alignment * alignment }
         let weightCount = tensors.reduce(0) { $0 + $1.descriptor.count }
         budgetByteCount = budget.byteCount(ofWeights: weightCount)
         var fixed = overheadByteCount
         var items: [[Option]] = []
         for (tensor, isFree) in tensors {
             guard isFree else {
-                fixed += aligned(tensor.byteCount)
+                guard let byteCount = GGUF.aligned(tensor.byteCount, to: alignment) else {
+                    throw ModelError(
+                        "tensor '\(tensor.name.escapedForDisplay)': the file is too large")
+                }
+                fixed += byteCount
                 items.append([])
                 continue
             }
@@ -74,10 +78,10 @@ public struct Allocation: Sendable {
             let options = entry.errors.keys.compactMap { encoding -> Option? in
                 guard budget.encodings?.contains(encoding) ?? true,
                     let rowByteCount = encoding.byteCount(ofRow: tensor.columns),
+                    let byteCount = GGUF.aligned(rowByteCount * tensor.rows, to: alignment),
                     let loss = entry.loss(in: encoding)
                 else { return nil }
-                return Option(
-                    encoding: encoding, byteCount: aligned(rowByteCount * tensor.rows), loss: loss)
+                return Option(encoding: encoding, byteCount: byteCount, loss: loss)
             }
             guard !options.isEmpty else {
                 throw ModelError(

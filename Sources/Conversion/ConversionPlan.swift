@@ -162,14 +162,10 @@ public struct ConversionPlan: Sendable {
         of budget: Budget, tensors: [Tensor], metadata: Metadata, policy: EncodingPolicy
     ) throws -> Allocation {
         let descriptors = tensors.map(\.target)
-        let (byteCount, alignment) = try GGUFWriter.size(
-            metadata: metadata, descriptors: descriptors)
-        let dataByteCount = descriptors.reduce(0) {
-            $0 + ($1.byteCount + alignment - 1) / alignment * alignment
-        }
+        let header = try GGUFWriter.header(metadata: metadata, descriptors: descriptors)
         return try Allocation(
             budget, tensors: zip(descriptors, policy.isFree(tensors)).map { ($0, $1) },
-            overheadByteCount: byteCount - dataByteCount, alignment: alignment)
+            overheadByteCount: header.byteCount, alignment: header.alignment)
     }
 
     /// The scalar type of all matrices, if they have one.

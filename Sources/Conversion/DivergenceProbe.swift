@@ -123,7 +123,3 @@ private struct Replacement: LinearInputObserver {
         return replacements
     }
 }
-
-extension Matrix {
-    fileprivate func copied() -> Matrix { Matrix(rows: rows, columns: columns, elements) }
-}

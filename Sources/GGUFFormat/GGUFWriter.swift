@@ -49,19 +49,19 @@ public final class GGUFWriter: TensorSink {
         output = try ShardedOutput(files, places: places)
     }
 
-    /// The bytes that a single file would have, and the alignment of its tensors' data.
+    /// The bytes in front of a single file's tensor data, and the alignment of that data.
     ///
     /// - Parameters:
     ///   - metadata: what the file will state.
     ///   - descriptors: its tensors.
     /// - Returns: both numbers.
     /// - Throws: `ModelError` naming what the format cannot hold.
-    public static func size(
+    public static func header(
         metadata: Metadata, descriptors: [TensorDescriptor]
     ) throws(ModelError) -> (byteCount: Int, alignment: Int) {
         let alignment = try alignment(metadata)
         let layout = try GGUFLayout(descriptors, metadata: metadata, alignment: alignment)
-        return (layout.byteCount, alignment)
+        return (layout.header.count, alignment)
     }
 
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {

@@ -129,8 +129,7 @@ package final class Decoder: Sendable {
     /// - Throws: `ModelError` for a token or a position that the model does not have.
     package func walk(of batch: TokenBatch, scratch: LayerScratch) throws -> DecoderWalk {
         DecoderWalk(
-            decoder: self, batch: batch, hidden: try embedding.embed(batch, workers),
-            scratch: scratch)
+            decoder: self, batch: batch, hidden: try embedded(batch), scratch: scratch)
     }
 
     /// What a linear layer adds to its outputs; `role` names its weights.

@@ -26,6 +26,8 @@ package final class Matrix: @unchecked Sendable {
         _ = elements.update(fromContentsOf: values)
     }
 
+    package func copied() -> Matrix { Matrix(rows: rows, columns: columns, elements) }
+
     deinit { UnsafeMutableRawBufferPointer(elements).deallocate() }
 
     package subscript(row: Int, column: Int) -> Float {
