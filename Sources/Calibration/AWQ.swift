@@ -45,7 +45,8 @@ package struct AWQ: Sendable {
     ///   - statistics: of the inputs that the targets multiply.
     ///   - targets: those that will be rounded; at least one.
     ///   - workers: the threads to work on; the result does not depend on them.
-    /// - Returns: scales with 1 between the least and the largest, or none where nothing reached the fold.
+    /// - Returns: scales with 1 between the least and the largest, or none where nothing that is
+    ///   finite reached the fold.
     /// - Throws: `QuantizationError` for a weight that is not finite.
     func search(
         _ fold: ChannelFold, statistics: ChannelStatistics, targets: [Target], workers: Workers

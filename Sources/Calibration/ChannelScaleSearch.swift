@@ -101,7 +101,11 @@ package final class ChannelScaleSearch: LinearInputObserver {
             guard
                 let choice = try awq.search(
                     fold, statistics: statistics, targets: targets, workers: workers)
-            else { return omit("its inputs are zero throughout the calibration text") }
+            else {
+                let obstacle: GPTQFallback =
+                    statistics.isFinite ? .noActivations : .hessianNotFinite
+                return omit(obstacle.description)
+            }
             scaling.add(choice.scales, at: fold)
             reports.append(
                 Report(

@@ -22,6 +22,8 @@ final class ChannelStatistics {
         self.gram = gram
     }
 
+    var isFinite: Bool { gram?.elements.allSatisfy(\.isFinite) ?? true }
+
     /// Σ w·x·xᵀ / Σ 1, (columns, columns), or nil where no token came.
     var hessian: Matrix? {
         guard let gram else { return nil }

@@ -85,6 +85,8 @@ extension ConversionPlan {
     private func carryOut(_ progress: some ProgressSink) throws -> ConversionSummary {
         try checkEncoders()
         let workers = Workers(threadCount: recipe.threadCount)
+        // What a rotation would spread over rows was looked for before it.
+        if recipe.method != .encode, recipe.rotationSeed == nil { try checkWeights(workers) }
         let output = try PendingOutput(self)
         var summary = ConversionSummary()
         // Also before work that may take hours; the headers are written.
@@ -97,8 +99,9 @@ extension ConversionPlan {
         case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
         }
         try checkTokenizer(of: output)
-        if recipe.isStrict, let gap = summary.gaps.first {
-            throw ModelError(gap)
+        let gaps = summary.gaps
+        if recipe.isStrict, let first = gaps.first {
+            throw ModelError(gaps.count > 1 ? "\(first) (and \(gaps.count - 1) more)" : first)
         }
         try output.finish()
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
@@ -155,9 +158,12 @@ extension ConversionPlan {
                     UnsafeRawBufferPointer(encoded), tensor: index, at: offset)
             }
             source.decode(bytes, into: weights)
-            if tensor.target.encoding.isQuantized {
-                try checkFinite(UnsafeBufferPointer(weights), rows: rows, of: tensor.target)
-            }
+            // Scalars hold infinities and NaN as well as the source does; blocks do not.
+            let limit = tensor.target.encoding.largestWeight
+            try UnsafeBufferPointer(weights).checkWeights(
+                limit: limit, allowsNonFinite: !tensor.target.encoding.isQuantized,
+                for: tensor.target.encoding, columns: columns, firstRow: rows.lowerBound,
+                of: tensor.target.name)
             target.encode(UnsafeBufferPointer(weights), into: encoded)
             try output.sink.write(UnsafeRawBufferPointer(encoded), tensor: index, at: offset)
         }
@@ -166,16 +172,6 @@ extension ConversionPlan {
     /// Rows whose weights make about a megabyte: what one thread holds at a time.
     private func rowsPerPiece(_ tensor: TensorDescriptor) -> Int {
         max(1, (1 << 18) / max(1, tensor.columns))
-    }
-
-    private func checkFinite(
-        _ weights: UnsafeBufferPointer<Float>, rows: Range<Int>, of tensor: TensorDescriptor
-    ) throws {
-        guard let place = weights.firstIndex(where: { !$0.isFinite }) else { return }
-        let (row, column) = place.quotientAndRemainder(dividingBy: tensor.columns)
-        throw TensorQuantizationError(
-            tensor: tensor.name,
-            error: .nonFiniteWeight(row: rows.lowerBound + row, column: column))
     }
 }
 

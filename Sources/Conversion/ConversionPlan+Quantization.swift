@@ -57,7 +57,9 @@ extension ConversionPlan {
         let phase = Phase("Rounding", unit: "matrices")
         try progress.phase(phase, total: pieces.count) {
             for piece in pieces {
-                let columnWeights = importance[statisticsRole(of: piece)]
+                var columnWeights = importance[statisticsRole(of: piece)]
+                let obstacle = columnWeights?.obstacle ?? .noStatistics
+                if columnWeights?.canWeigh == false { columnWeights = nil }
                 let encoding = tensors[piece.index].target.encoding
                 var report = try quantizeRows(of: piece, to: output, workers) {
                     rows throws(QuantizationError) in
@@ -65,7 +67,7 @@ extension ConversionPlan {
                         rows, to: encoding, importance: columnWeights, workers: workers)
                 }
                 if hasStatistics, columnWeights == nil, !isLookedUpOnly(piece) {
-                    report.fallback = .noStatistics
+                    report.fallback = obstacle
                 }
                 summary.matrices.append(
                     ConversionSummary.Matrix(
@@ -200,4 +202,14 @@ extension ConversionPlan {
                 tensor: tensor.target.name, error: error.shifted(byRows: firstRow))
         }
     }
+}
+
+extension [Float] {
+    /// Why errors in columns cannot be weighed by these numbers, if they cannot be.
+    fileprivate var obstacle: GPTQFallback? {
+        guard allSatisfy(\.isFinite) else { return .hessianNotFinite }
+        return allSatisfy { $0 == 0 } ? .noActivations : nil
+    }
+
+    var canWeigh: Bool { obstacle == nil }
 }

@@ -1,5 +1,6 @@
 import Architectures
 import ByteIO
+import Kernels
 import TensorIR
 import Transforms
 
@@ -17,6 +18,7 @@ extension ConversionPlan {
                     + "embedding of '\(model.family.modelType)' for its output; write a Hugging Face folder"
             )
         }
+        try model.checkWeights(Workers())
         return try rotation.applied(to: model)
     }
 

@@ -1,4 +1,5 @@
 import Architectures
+import ByteIO
 import BlockFormats
 import Inference
 import Kernels
@@ -32,7 +33,7 @@ final class DivergenceProbe {
     ///   - model: the reference.
     ///   - windows: calibration text, of which a little is taken.
     ///   - workers: the threads to compute on; results do not depend on them.
-    /// - Throws: what reading the weights throws.
+    /// - Throws: `ModelError` for a model whose predictions are not finite; what reading the weights throws.
     init(_ model: LanguageModel, windows: [[Int32]], workers: Workers) throws {
         let length = min(Self.windowLength, windows[0].count)
         // Windows from all over the text, which may change its kind on the way.
@@ -50,6 +51,11 @@ final class DivergenceProbe {
         try decoder.logits(of: final, rows: rows, into: reference.elements)
         referenceLogSumExps = rows.indices.map { [reference] in
             RowFunctions.logSumExp(UnsafeBufferPointer(reference.row($0)))
+        }
+        guard referenceLogSumExps.allSatisfy(\.isFinite) else {
+            throw ModelError(
+                "the model's predictions on the calibration text are not finite numbers: its activations "
+                    + "overflow, and what its matrices lose cannot be measured")
         }
     }
 

@@ -24,15 +24,17 @@ extension ImportanceMatrix {
     ///   - threadCount: nil for one per processor; the result does not depend on it.
     ///   - progress: is told of layers.
     /// - Returns: the sums of all matrices, those of experts that no token reached with a count of 0.
-    /// - Throws: `ModelError` for windows that the model cannot read; what decoding weights throws.
+    /// - Throws: `ModelError` for windows that the model cannot read; `TensorQuantizationError` for weights that
+    ///   are not finite; what decoding weights throws.
     public static func collected(
         from model: LanguageModel, windows: [[Int32]], dataset: String,
         weighting: TokenWeighting = .uniform, threadCount: Int? = nil,
         progress: some ProgressSink = SilentProgress()
     ) throws -> ImportanceMatrix {
         let length = windows.first?.count ?? 0
-        let decoder = try Decoder(
-            model, positionCount: length, workers: Workers(threadCount: threadCount))
+        let workers = Workers(threadCount: threadCount)
+        try model.checkWeights(workers)
+        let decoder = try Decoder(model, positionCount: length, workers: workers)
         let collector = ImportanceCollector(weighting: weighting)
         let starts = Array(stride(from: 0, to: windows.count, by: windowsPerBatch))
         let phase = Phase("Collecting", unit: "layers")

@@ -26,6 +26,7 @@ extension SensitivityTable {
         progress: some ProgressSink = SilentProgress()
     ) throws -> SensitivityTable {
         let workers = Workers(threadCount: recipe.threadCount)
+        try model.checkWeights(workers)
         let collector = ImportanceCollector(weighting: recipe.tokenWeighting)
         let batch = TokenBatch(recipe.calibrationWindows)
         let decoder = try Decoder(model, positionCount: batch.sequenceLength, workers: workers)
@@ -37,8 +38,8 @@ extension SensitivityTable {
             try decoder.showOutputInput(of: hidden, batch: batch, to: collector)
         }
         let measurement = SensitivityMeasurement(
-            model: model, importance: collector.meanSquares, candidates: candidates,
-            workers: workers)
+            model: model, importance: collector.meanSquares.filter { $0.value.canWeigh },
+            candidates: candidates, workers: workers)
         let probe = try DivergenceProbe(
             model, windows: recipe.calibrationWindows, workers: workers)
         let tensors = try model.exportedTensors(to: .gguf).filter(\.mayBeQuantized)

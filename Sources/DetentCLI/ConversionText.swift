@@ -116,6 +116,8 @@ struct SummaryText {
                 + experts.map { String($0.expert) }.joined(separator: ", ")
                 + ": rounded to nearest without statistics"
         }
+        lines += SummaryText.hessians(
+            summary.matrices, dampingFraction: plan.recipe.dampingFraction)
         lines += SummaryText.channelScales(summary.channelScales)
         if plan.recipe.method == .gptq, !summary.matrices.isEmpty {
             lines.append(SummaryText.errors(summary.matrices.map(\.report)))
@@ -133,6 +135,28 @@ struct SummaryText {
                 + "(\(NumberFormatting.grouped(summary.byteCount)) bytes), \(bits) bits per weight, in "
                 + NumberFormatting.duration(elapsed))
         text = lines.map { $0 + "\n" }.joined()
+    }
+
+    /// What was found in Hessians and met: too little definiteness, and inputs that are always zero.
+    private static func hessians(
+        _ matrices: [ConversionSummary.Matrix], dampingFraction: Float
+    ) -> [String] {
+        // An embedding that doubles as the output is damped more than asked for in any case.
+        let raised = matrices.filter {
+            $0.role.module != .tokenEmbedding
+                && ($0.report.dampingFraction ?? 0) > dampingFraction
+        }
+        var lines = raised.map { matrix in
+            "damping: \(matrix.name.escapedForDisplay): raised to "
+                + "\(matrix.report.dampingFraction ?? 0), for the Hessian was not positive definite"
+        }
+        let dead = matrices.map(\.report.deadColumnCount).filter { $0 > 0 }
+        if !dead.isEmpty {
+            lines.append(
+                "dead: \(dead.reduce(0, +)) columns in \(dead.count) matrices, whose inputs are zero "
+                    + "throughout the calibration text; their weights became zero")
+        }
+        return lines
     }
 
     /// A line for each kind of place whose channels were scaled, and one for each that was not.

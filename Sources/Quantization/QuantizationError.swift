@@ -6,6 +6,8 @@
 public enum QuantizationError: Error, Sendable, Hashable {
     /// A weight is infinite or not a number.
     case nonFiniteWeight(row: Int, column: Int)
+    /// A weight is larger than the encoding is sure to hold.
+    case weightTooLarge(row: Int, column: Int, encoding: String)
     /// No pass rounds to this encoding: it is no grid of scales and levels.
     case unsupportedEncoding(String)
     /// Rows of this width are not whole blocks of the encoding.
@@ -15,8 +17,13 @@ public enum QuantizationError: Error, Sendable, Hashable {
 
     /// The same for a matrix of which what failed was a part, from `row` on.
     package func shifted(byRows row: Int) -> QuantizationError {
-        guard case .nonFiniteWeight(let own, let column) = self else { return self }
-        return .nonFiniteWeight(row: row + own, column: column)
+        switch self {
+        case .nonFiniteWeight(let own, let column):
+            .nonFiniteWeight(row: row + own, column: column)
+        case .weightTooLarge(let own, let column, let encoding):
+            .weightTooLarge(row: row + own, column: column, encoding: encoding)
+        default: self
+        }
     }
 }
 
@@ -25,6 +32,8 @@ extension QuantizationError: CustomStringConvertible {
         switch self {
         case .nonFiniteWeight(let row, let column):
             "the weight in row \(row), column \(column) is not a finite number"
+        case .weightTooLarge(let row, let column, let encoding):
+            "the weight in row \(row), column \(column) is too large for \(encoding)"
         case .unsupportedEncoding(let encoding):
             "weights cannot be rounded to \(encoding)"
         case .unsupportedWidth(let columns, let encoding):

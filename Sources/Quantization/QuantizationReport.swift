@@ -13,7 +13,7 @@ public enum GPTQFallback: Sendable, Hashable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .hessianNotFinite:
-            "the Hessian is not finite"
+            "the Hessian of its inputs is not finite"
         case .noActivations:
             "its inputs are zero throughout the calibration text"
         case .noStatistics:

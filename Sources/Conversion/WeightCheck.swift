@@ -1,0 +1,116 @@
+import Architectures
+import BlockFormats
+import Kernels
+import Quantization
+import TensorIR
+
+extension ConversionPlan {
+    /// Refuses what no grid can hold, under the name and in the row that the source has for it.
+    ///
+    /// All of the model is looked at, vectors and copied tensors too, before anything is computed from it:
+    /// one weight that is no number would spoil every activation behind it.
+    ///
+    /// - Throws: `TensorQuantizationError` for the first such weight.
+    func checkWeights(_ workers: Workers) throws {
+        guard let model else { return }
+        for tensor in tensors {
+            let limit =
+                tensor.isCopied || tensor.isRegridded
+                ? Float.greatestFiniteMagnitude : tensor.target.encoding.largestWeight
+            for role in tensor.exported?.roles ?? [] {
+                try model.tensors[role]?.checkWeights(
+                    limit: limit, for: tensor.target.encoding, workers)
+            }
+        }
+    }
+}
+
+extension LanguageModel {
+    /// Refuses weights that are not finite.
+    /// - Throws: `TensorQuantizationError` for the first such weight.
+    func checkWeights(_ workers: Workers) throws {
+        for source in tensors.values {
+            try source.checkWeights(
+                limit: .greatestFiniteMagnitude, for: source.descriptor.encoding, workers)
+        }
+    }
+}
+
+extension TensorSource {
+    fileprivate func checkWeights(
+        limit: Float, for encoding: Encoding, _ workers: Workers
+    ) throws {
+        let columns = descriptor.columns
+        let codec = try RowCodec(descriptor.encoding, columns: columns)
+        // About a megabyte for each thread.
+        let length = max(1, (1 << 18) / max(1, columns))
+        try workers.forEachRange(of: descriptor.rows, length: length) { rows in
+            let weights = Matrix(rows: rows.count, columns: columns)
+            try withBytes(rows: rows) { codec.decode($0, into: weights.elements) }
+            try UnsafeBufferPointer(weights.elements).checkWeights(
+                limit: limit, for: encoding, columns: columns, firstRow: rows.lowerBound,
+                of: descriptor.name)
+        }
+    }
+}
+
+extension UnsafeBufferPointer<Float> {
+    /// - Parameters:
+    ///   - limit: the largest magnitude that may be.
+    ///   - allowsNonFinite: whether infinities and NaN may be, too.
+    ///   - encoding: what the weights shall become.
+    ///   - columns: of the tensor, whole rows of which these are.
+    ///   - firstRow: the row of the first weight.
+    ///   - tensor: its name.
+    /// - Throws: `TensorQuantizationError` for the first weight beyond the limit, or that is no number.
+    func checkWeights(
+        limit: Float, allowsNonFinite: Bool = false, for encoding: Encoding, columns: Int,
+        firstRow: Int, of tensor: String
+    ) throws(TensorQuantizationError) {
+        guard let place = firstIndex(beyond: limit, allowsNonFinite: allowsNonFinite) else {
+            return
+        }
+        let (row, column) = place.quotientAndRemainder(dividingBy: columns)
+        throw TensorQuantizationError(
+            tensor: tensor,
+            error: self[place].isFinite
+                ? .weightTooLarge(
+                    row: firstRow + row, column: column, encoding: encoding.description)
+                : .nonFiniteWeight(row: firstRow + row, column: column))
+    }
+
+    private func firstIndex(beyond limit: Float, allowsNonFinite: Bool) -> Int? {
+        for start in Swift.stride(from: 0, to: count, by: 4096) {
+            let end = Swift.min(start + 4096, count)
+            // Magnitudes have the order of their bits, with infinity and NaN above all. A loop without
+            // an exit is one that the compiler vectorizes.
+            var largest: UInt32 = 0
+            for index in start..<end {
+                largest = Swift.max(largest, self[index].bitPattern & 0x7FFF_FFFF)
+            }
+            guard largest > limit.bitPattern else { continue }
+            let place = self[start..<end].firstIndex {
+                $0.isFinite ? $0.magnitude > limit : !allowsNonFinite
+            }
+            if let place { return place }
+        }
+        return nil
+    }
+}
+
+extension Encoding {
+    /// The largest magnitude that is sure to be held: what is larger may become infinite, or lose all of
+    /// its neighbours to a scale that had to be capped.
+    var largestWeight: Float {
+        let half = Float(Float16.greatestFiniteMagnitude)
+        return switch self {
+        // Up to half a step beyond the largest number is rounded to it.
+        case .scalar(.f16): Float(65520).nextDown
+        case .scalar(.bf16): Float(bitPattern: 0x7F7F_7FFF)
+        case .scalar, .block(.mxfp4), .block(.nvfp4): Float.greatestFiniteMagnitude
+        case .block: half
+        case .grouped(let grouped):
+            grouped.scaleType == .f16 ? half : .greatestFiniteMagnitude
+        }
+    }
+}
