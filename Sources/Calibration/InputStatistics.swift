@@ -24,39 +24,56 @@ enum InputStatistics {
         return gram
     }
 
-    /// Adds Σ w·(a − b)·xᵀ over tokens to `sum`.
+    /// w·(a − b − c) for each token.
     ///
     /// - Parameters:
-    ///   - before: a, (tokens, rows); scratch afterwards.
-    ///   - after: b, (tokens, rows).
-    ///   - input: x, (tokens, columns).
+    ///   - before: a, (tokens, width).
+    ///   - after: b, likewise.
+    ///   - bias: c, the same for all tokens; nil for zeros.
     ///   - weights: one per token.
-    ///   - sum: (rows, columns).
-    ///   - workers: the threads to sum on; the result does not depend on them.
-    static func addDrift(
-        from before: Matrix, to after: UnsafeMutableBufferPointer<Float>,
-        with input: UnsafeMutableBufferPointer<Float>, weights: [Float], into sum: Matrix,
-        _ workers: Workers
-    ) {
-        let (tokens, width) = (before.rows, before.columns)
-        precondition(after.count == tokens * width && input.count == tokens * sum.columns)
-        guard let start = input.baseAddress else { return }
-        nonisolated(unsafe) let (after, x) = (after, start)
-        workers.forEachRange(of: tokens, length: 256) { range in
+    ///   - workers: the threads to work on.
+    /// - Returns: (tokens, width).
+    static func difference(
+        of before: Matrix, and after: UnsafeMutableBufferPointer<Float>, minus bias: [Float]?,
+        weights: [Float], _ workers: Workers
+    ) -> Matrix {
+        let result = Matrix(rows: before.rows, columns: before.columns)
+        precondition(after.count == result.elements.count && weights.count == before.rows)
+        let bias = bias ?? [Float](repeating: 0, count: before.columns)
+        nonisolated(unsafe) let after = after
+        workers.forEachRange(of: before.rows, length: 256) { range in
             for token in range {
-                let (row, weight) = (before.row(token), weights[token])
-                for column in 0..<width {
-                    row[column] = weight * (row[column] - after[token * width + column])
+                let (row, was, weight) = (result.row(token), before.row(token), weights[token])
+                let start = token * row.count
+                for column in row.indices {
+                    row[column] = weight * (was[column] - after[start + column] - bias[column])
                 }
             }
         }
-        workers.forEachRange(of: width, length: 128) { range in
+        return result
+    }
+
+    /// Adds Σ a·xᵀ over tokens to `sum`.
+    ///
+    /// - Parameters:
+    ///   - a: (tokens, rows).
+    ///   - input: x, (tokens, columns).
+    ///   - sum: (rows, columns).
+    ///   - workers: the threads to sum on; the result does not depend on them.
+    static func addProducts(
+        of a: Matrix, and input: UnsafeMutableBufferPointer<Float>, to sum: Matrix,
+        _ workers: Workers
+    ) {
+        precondition(a.columns == sum.rows && input.count == a.rows * sum.columns)
+        guard let start = input.baseAddress else { return }
+        nonisolated(unsafe) let x = start
+        workers.forEachRange(of: sum.rows, length: 192) { range in
             multiply(
                 MatrixOperand(
-                    before.pointer(toRow: 0, column: range.lowerBound), stride: width,
+                    a.pointer(toRow: 0, column: range.lowerBound), stride: a.columns,
                     transposed: true),
                 MatrixOperand(x, stride: sum.columns), into: sum.pointer(toRow: range.lowerBound),
-                stride: sum.columns, rows: range.count, inner: tokens, columns: sum.columns, keep: 1
+                stride: sum.columns, rows: range.count, inner: a.rows, columns: sum.columns, keep: 1
             )
         }
     }

@@ -42,12 +42,14 @@ package final class SequentialQuantizer: LinearInputObserver {
         for roles: [TensorRole], input: LinearInput, decoder: Decoder
     ) throws -> [TensorRole: LinearMatrix] {
         let weights = try tokenWeights.weights(for: roles, input: input, decoder: decoder)
-        let hessian =
-            weights.isEmpty
-            ? Matrix(rows: input.columns, columns: input.columns)
-            : InputStatistics.hessian(of: input.values, weights: weights, workers: decoder.workers)
         let drift = try driftMeter?.drift(
             of: roles, input: input, weights: weights, workers: decoder.workers)
+        let hessian =
+            drift?.hessian
+            ?? (weights.isEmpty
+                ? Matrix(rows: input.columns, columns: input.columns)
+                : InputStatistics.hessian(
+                    of: input.values, weights: weights, workers: decoder.workers))
         return try quantize(Request(roles: roles, hessian: hessian, drift: drift))
             .reduce(into: [:]) { result, entry in
                 result[entry.key] = LinearMatrix(entry.value, bias: decoder.bias(of: entry.key))

@@ -24,12 +24,21 @@ extension ConversionPlan {
             })
 
         var reports: [TensorRole: QuantizationReport] = [:]
-        let driftMeter = recipe.compensatesDrift ? try driftMeter(of: model, workers) : nil
+        let driftMeter =
+            recipe.compensatesDrift
+            ? try DriftMeter(
+                Decoder(
+                    model, positionCount: recipe.calibrationWindows[0].count, workers: workers),
+                sequences: recipe.calibrationWindows)
+            : nil
         let quantizer = SequentialQuantizer(
             weighting: recipe.tokenWeighting, driftMeter: driftMeter
         ) { request in
             let hessian = Hessian(
                 request.hessian, dampingFraction: recipe.dampingFraction, order: recipe.columnOrder)
+            let compensation = request.drift.map {
+                DriftCompensation($0, hessian: hessian, workers: workers)
+            }
             var replacements: [TensorRole: Matrix] = [:]
             for index in Set(request.roles.compactMap { pieceByRole[$0] }).sorted() {
                 let piece = pieces[index]
@@ -38,9 +47,8 @@ extension ConversionPlan {
                     guard let source = model.tensors[role] else {
                         throw ModelError("a tensor for '\(role.module.rawValue)' is missing")
                     }
-                    let weights = compensated(
-                        try LinearMatrix(source).decoded(workers: workers), for: request.drift,
-                        hessian, workers)
+                    let original = try LinearMatrix(source).decoded(workers: workers)
+                    let weights = compensation?.applied(to: original).weights ?? original
                     let result = try named(tensors[piece.index]) {
                         () throws(QuantizationError) in
                         try recipe.gptq.quantize(
@@ -80,12 +88,15 @@ extension ConversionPlan {
                     ? max(Self.embeddingDamping, recipe.dampingFraction) : recipe.dampingFraction
                 let hessian = Hessian(
                     request.hessian, dampingFraction: damping, order: recipe.columnOrder)
+                let compensation = request.drift.map {
+                    DriftCompensation($0, hessian: hessian, workers: workers)
+                }
                 let encoding = tensors[piece.index].target.encoding
                 reports[piece.roles[0]] = try quantizeRows(
                     of: piece, to: output, workers, take: { if isEmbedding { headBytes += $0 } }
                 ) { rows throws(QuantizationError) in
                     try recipe.gptq.quantize(
-                        compensated(rows, for: request.drift, hessian, workers), to: encoding,
+                        compensation?.applied(to: rows).weights ?? rows, to: encoding,
                         hessian: hessian, workers: workers)
                 }
                 return [:]
@@ -116,26 +127,6 @@ extension ConversionPlan {
             }
         }
     }
-
-    private func compensated(
-        _ weights: Matrix, for drift: InputDrift?, _ hessian: Hessian, _ workers: Workers
-    ) -> Matrix {
-        guard let drift else { return weights }
-        return DriftCompensation(drift, hessian: hessian, workers: workers)
-            .applied(to: weights).weights
-    }
-
-    private func driftMeter(of model: LanguageModel, _ workers: Workers) throws -> DriftMeter {
-        let length = recipe.calibrationWindows.first?.count ?? 0
-        let count = max(Self.driftTokenCount / max(1, length), 4)
-        return try DriftMeter(
-            Decoder(model, positionCount: length, workers: workers),
-            sequences: Array(recipe.calibrationWindows.prefix(count)))
-    }
-
-    /// Tokens on which the model is compared with what it was, at most. A comparison costs four times as much
-    /// as a Hessian; of a sixth of this much text too little holds on the rest of it to be worth that.
-    private static let driftTokenCount = 51200
 
     /// Writes matrices that were quantized in the source's row order.
     private func write(

@@ -45,6 +45,16 @@ package final class Matrix: @unchecked Sendable {
             rebasing: elements[range.lowerBound * columns..<range.upperBound * columns])
     }
 
+    /// self + other, of the same shape.
+    package func sum(with other: Matrix) -> Matrix {
+        precondition(rows == other.rows && columns == other.columns)
+        let sum = Matrix(rows: rows, columns: columns)
+        for index in elements.indices {
+            sum.elements[index] = elements[index] + other.elements[index]
+        }
+        return sum
+    }
+
     /// Where a row starts, for kernels that take strides.
     package func pointer(toRow row: Int, column: Int = 0) -> UnsafeMutablePointer<Float> {
         // The precondition keeps an empty matrix, which has no base address, from coming here.

@@ -114,18 +114,11 @@ private final class UnitWork {
 
     /// Gives the tile its new units, and puts the changes of the weights into `hp`.
     func apply(to tile: GridTile, _ superBlock: Int) {
-        let members = tile.columns(ofSuperBlock: superBlock)
         let (unit, minimumUnit) = (
             tile.units.lanes(superBlock), tile.minimumUnits.lanes(superBlock)
         )
-        for column in members {
-            let block = column / tile.groupSize
-            let (scale, minimum) = (tile.scales.lanes(block), tile.minimums.lanes(block))
-            let (level, change) = (tile.levels.lanes(column), hp.lanes(column - members.lowerBound))
-            for lane in 0..<Tile.lanes {
-                change[lane] = -(scale[lane] * level[lane] + minimum[lane])
-            }
-        }
+        hp.elements.update(repeating: 0)
+        addWeights(of: tile, superBlock, times: -1)
         let first = superBlock * tile.blocksPerSuperBlock
         for block in first..<first + tile.blocksPerSuperBlock {
             for lane in 0..<Tile.lanes {
@@ -139,12 +132,18 @@ private final class UnitWork {
         }
         unit.copyLanes(units.lanes(0))
         minimumUnit.copyLanes(units.lanes(1))
+        addWeights(of: tile, superBlock, times: 1)
+    }
+
+    /// hp += sign · weights
+    private func addWeights(of tile: GridTile, _ superBlock: Int, times sign: Float) {
+        let members = tile.columns(ofSuperBlock: superBlock)
         for column in members {
             let block = column / tile.groupSize
             let (scale, minimum) = (tile.scales.lanes(block), tile.minimums.lanes(block))
-            let (level, change) = (tile.levels.lanes(column), hp.lanes(column - members.lowerBound))
+            let (level, sum) = (tile.levels.lanes(column), hp.lanes(column - members.lowerBound))
             for lane in 0..<Tile.lanes {
-                change[lane] += scale[lane] * level[lane] + minimum[lane]
+                sum[lane] += sign * (scale[lane] * level[lane] + minimum[lane])
             }
         }
     }

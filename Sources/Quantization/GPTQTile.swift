@@ -38,36 +38,35 @@ final class GPTQTile {
     func run(_ method: GPTQ, factor: Matrix) -> ErrorTally.Entry {
         var entry = ErrorTally.Entry()
         importance = method.importance(hessian)
-        multiplyByHessian(target, into: gradient)
-        entry.reference = undamped(laneProducts(target, gradient), of: target)
+        hessian.multiply(target, into: gradient)
+        entry.reference = hessian.undamped(target.laneProducts(gradient), of: target)
 
         let nearest = GridTile(columns: columns, grid: search.grid)
         RoundToNearest().round(
             target, importance: importance, search: search, into: nearest)
         let nearestErrors = measure(nearest)
-        entry.nearestError = undamped(nearestErrors, of: residual)
+        entry.nearestError = hessian.undamped(nearestErrors, of: residual)
 
         feedBack(startingFrom: nearest, factor: factor, batchSize: method.batchSize)
         // Feedback follows one order of columns and looks ahead by proxy only: now and then a row
         // ends up worse than where plain rounding had it.
-        keep(nearest, whereBelow: measure(tile), errors: nearestErrors)
-        polish(method)
+        _ = keep(nearest, errors: nearestErrors)
+        var errors = polished(method)
         for _ in 0..<method.restarts {
             let reached = GridTile(tile)
-            let errors = measure(tile)
             feedBack(
                 startingFrom: reached, factor: factor, batchSize: method.batchSize,
                 fittingBlocks: false)
             _ = measure(tile)
-            polish(method)
-            keep(reached, whereBelow: measure(tile), errors: errors)
+            _ = polished(method)
+            errors = keep(reached, errors: errors)
         }
-        entry.error = undamped(measure(tile), of: residual)
+        entry.error = hessian.undamped(errors, of: residual)
         return entry
     }
 
-    /// Improves what feedback left.
-    private func polish(_ method: GPTQ) {
+    /// Improves what feedback left, and returns each lane's error.
+    private func polished(_ method: GPTQ) -> [Double] {
         for round in 0..<max(method.refits, 1) {
             if round < method.refits, !search.grid.hasMinimum { refitScales() }
             if let blocks {
@@ -80,58 +79,24 @@ final class GPTQTile {
                 descend(batchSize: method.batchSize, movingScales: method.descentMovesScales)
             }
         }
+        return measure(tile)
     }
 
-    /// Takes rows of another tile over whose errors are smaller.
-    private func keep(_ other: GridTile, whereBelow present: [Double], errors: [Double]) {
+    /// Takes rows of another tile over whose errors are smaller, and returns each lane's error then.
+    private func keep(_ other: GridTile, errors: [Double]) -> [Double] {
+        let present = measure(tile)
+        guard zip(errors, present).contains(where: { $0 < $1 }) else { return present }
         let better = Matrix(rows: 1, columns: Tile.lanes)
         for lane in 0..<Tile.lanes where errors[lane] < present[lane] { better[0, lane] = 1 }
         tile.take(other, where: better.lanes(0))
-        _ = measure(tile)
+        return measure(tile)
     }
 
     /// Brings `residual` and `gradient` up to `tile`, and returns each lane's error under the
     /// damped Hessian.
     func measure(_ tile: GridTile) -> [Double] {
         tile.residual(of: target, into: residual)
-        multiplyByHessian(residual, into: gradient)
-        return laneProducts(residual, gradient)
-    }
-
-    func multiplyByHessian(_ x: Matrix, into result: Matrix) {
-        guard columns > 0 else { return }
-        multiply(
-            MatrixOperand(hessian.damped.pointer(toRow: 0), stride: columns),
-            MatrixOperand(x.lanes(0), stride: Tile.lanes), into: result.lanes(0),
-            stride: Tile.lanes, rows: columns, inner: columns, columns: Tile.lanes)
-    }
-
-    /// Σ a·b over columns, for each lane.
-    private func laneProducts(_ a: Matrix, _ b: Matrix) -> [Double] {
-        var sums = [Double](repeating: 0, count: Tile.lanes)
-        sums.withUnsafeMutableBufferPointer { sums in
-            guard let sum = sums.baseAddress else { return }
-            for column in 0..<columns {
-                let (x, y) = (a.lanes(column), b.lanes(column))
-                for lane in 0..<Tile.lanes { sum[lane] += Double(x[lane] * y[lane]) }
-            }
-        }
-        return sums
-    }
-
-    /// Sums errors of lanes and takes out what is not from the calibration text: the damping, and
-    /// the ones on the diagonal of dead columns.
-    private func undamped(_ errors: [Double], of x: Matrix) -> Double {
-        var squares = 0.0
-        for column in 0..<columns {
-            let lanes = x.lanes(column)
-            for lane in 0..<Tile.lanes { squares += Double(lanes[lane] * lanes[lane]) }
-        }
-        var extra = squares * Double(hessian.damping)
-        for dead in hessian.deadColumns {
-            let lanes = x.lanes(dead)
-            for lane in 0..<Tile.lanes { extra += Double(lanes[lane] * lanes[lane]) }
-        }
-        return max(0, errors.reduce(0, +) - extra)
+        hessian.multiply(residual, into: gradient)
+        return residual.laneProducts(gradient)
     }
 }

@@ -5,30 +5,42 @@ import Kernels
 /// With inputs x and residual stream r as they were, x̃ and r̃ as they are, and the tokens' weights w. The
 /// calibration text comes in two halves, so that what one half says can be tried on the other.
 package struct InputDrift: Sendable {
-    /// Sums over half of the calibration tokens, divided by the weightless number of all tokens.
+    /// Sums over half of the calibration tokens, divided by the number of all tokens.
     package struct Half: Sendable {
         /// Σ w·x̃·x̃ᵀ: (columns, columns).
         package let hessian: Matrix
-        /// Σ w·(x − x̃)·x̃ᵀ: (columns, columns).
-        package let inputs: Matrix
-        /// Σ w·(r − r̃)·x̃ᵀ, (rows, columns), where the layer's result is added to the stream as it is.
-        package let stream: Matrix?
+        package let change: Change
 
-        package init(hessian: Matrix, inputs: Matrix, stream: Matrix?) {
-            (self.hessian, self.inputs, self.stream) = (hessian, inputs, stream)
+        package init(hessian: Matrix, change: Change) {
+            (self.hessian, self.change) = (hessian, change)
+        }
+    }
+
+    package enum Change: Sendable {
+        /// Σ w·(x − x̃)·x̃ᵀ: (columns, columns).
+        case ofInputs(Matrix)
+        /// Σ w·(r + W·x − r̃)·x̃ᵀ, (rows, columns), of a layer W whose result is added to the stream as it is.
+        case ofStream(Matrix)
+
+        package var sum: Matrix {
+            switch self {
+            case .ofInputs(let sum), .ofStream(let sum): sum
+            }
         }
     }
 
     package let halves: [Half]
 
     package init(halves: [Half]) { self.halves = halves }
+
+    /// Of all tokens, divided by their number.
+    package var hessian: Matrix { halves[0].hessian.sum(with: halves[1].hessian) }
 }
 
 /// Weights that make up for what the layers before have lost.
 ///
-/// Of all matrices V, V = W + (W·Σ w·(x − x̃)·x̃ᵀ + Σ w·(r − r̃)·x̃ᵀ)·H⁻¹ minimizes
-/// Σ w·‖(r + W·x) − (r̃ + V·x̃)‖², damped. Without the stream this is the asymmetric calibration of GPTAQ
-/// (Li et al. 2025). Calibration text says only roughly what the correction should be, so it is shrunk: each
+/// Of all matrices V, V = W + Σ w·((r + W·x) − (r̃ + W·x̃))·x̃ᵀ·H⁻¹ minimizes Σ w·‖(r + W·x) − (r̃ + V·x̃)‖²,
+/// damped. Without the stream this is the asymmetric calibration of GPTAQ (Li et al. 2025). Calibration text says only roughly what the correction should be, so it is shrunk: each
 /// half of the text gives a correction, the other half says how much of it holds, and that tells how much of
 /// the correction by all of the text is made.
 package struct DriftCompensation {
@@ -72,9 +84,7 @@ package struct DriftCompensation {
         // The correction by all of the text is half as noisy as that by half of it.
         let share = min(gain / cost, 1)
         let wholeShare = Float(2 * share / (1 + share))
-        let sum = slopes[0]
-        for index in sum.elements.indices { sum.elements[index] += slopes[1].elements[index] }
-        let result = solve(sum, hessian)
+        let result = solve(slopes[0].sum(with: slopes[1]), hessian)
         for index in result.elements.indices {
             result.elements[index] =
                 weights.elements[index] + wholeShare * result.elements[index]
@@ -82,12 +92,17 @@ package struct DriftCompensation {
         return (result, wholeShare)
     }
 
-    /// W·Σ w·(x − x̃)·x̃ᵀ + Σ w·(r − r̃)·x̃ᵀ
+    /// Σ w·((r + W·x) − (r̃ + W·x̃))·x̃ᵀ, or the same without the stream.
     private func slope(of half: InputDrift.Half, _ weights: Matrix) -> Matrix {
         let slope = Matrix(rows: weights.rows, columns: weights.columns)
-        product(weights, half.inputs, into: slope)
-        if let stream = half.stream {
-            for index in slope.elements.indices { slope.elements[index] += stream.elements[index] }
+        switch half.change {
+        case .ofInputs(let sum):
+            product(weights, sum, into: slope)
+        case .ofStream(let sum):
+            product(weights, half.hessian, into: slope)
+            for index in slope.elements.indices {
+                slope.elements[index] = sum.elements[index] - slope.elements[index]
+            }
         }
         return slope
     }

@@ -3,6 +3,7 @@ import Calibration
 import Conversion
 import Inference
 import Kernels
+import Quantization
 import TestSupport
 import Testing
 
@@ -10,10 +11,12 @@ private let sequences: [[Int32]] = (0..<11).map { window in
     (0..<16).map { Int32(($0 * 31 + window * 17) % 2048) }
 }
 
+private func tinyModel() throws -> LanguageModel {
+    try LanguageModel(ModelFile.open("\(Repository.root)/Calibration/detent-tiny"))
+}
+
 private func tinyDecoder() throws -> Decoder {
-    try Decoder(
-        LanguageModel(ModelFile.open("\(Repository.root)/Calibration/detent-tiny")),
-        positionCount: 16, workers: Workers(threadCount: 2))
+    try Decoder(tinyModel(), positionCount: 16, workers: Workers(threadCount: 2))
 }
 
 /// Keeps the inputs of every group of matrices, and the stream behind them.
@@ -37,13 +40,27 @@ private final class Recorder: LinearInputObserver {
     ) { request in
         let drift = try #require(request.drift)
         let scale = (0..<request.hessian.rows).map { request.hessian[$0, $0] }.max() ?? 0
+        let isAddedToStream = ["attentionOutput", "down"].contains(
+            request.roles[0].module.rawValue)
         for half in drift.halves {
-            for element in half.inputs.elements { #expect(abs(element) <= 1e-5 * scale) }
+            switch half.change {
+            case .ofInputs(let sum):
+                #expect(!isAddedToStream)
+                for element in sum.elements { #expect(abs(element) <= 1e-5 * scale) }
+            case .ofStream: #expect(isAddedToStream)
+            }
         }
-        #expect(
-            (drift.halves[0].stream != nil)
-                == ["attentionOutput", "down"].contains(request.roles[0].module.rawValue))
         groups += 1
+        guard let source = try tinyModel().tensors[request.roles[0]] else { return [:] }
+        let weights = try LinearMatrix(source).decoded(workers: decoder.workers)
+        let compensation = DriftCompensation(
+            drift, hessian: Hessian(request.hessian), workers: decoder.workers)
+        let compensated = compensation.applied(to: weights).weights
+        withExtendedLifetime((compensated, weights)) {
+            for (now, was) in zip(compensated.elements, weights.elements) {
+                #expect(abs(now - was) < 1e-4)
+            }
+        }
         return [:]
     }
     let hidden = try decoder.hiddenStates(of: TokenBatch(sequences), observer: quantizer)
@@ -51,7 +68,9 @@ private final class Recorder: LinearInputObserver {
     #expect(groups == 4 * 4 + 1)
 }
 
-@Test func driftIsTheDifferenceOfTwoRunsTimesTheInput() throws {
+/// Queries read the stream through a norm, and what the attention gives is added to it.
+@Test(arguments: [TensorRole.Module.query, .attentionOutput])
+func driftIsTheDifferenceOfTwoRunsTimesTheInput(module: TensorRole.Module) throws {
     let decoder = try tinyDecoder()
     let (before, after) = (Recorder(), Recorder())
     let lost = TensorRole(.down, layer: 0)
@@ -59,37 +78,42 @@ private final class Recorder: LinearInputObserver {
     for recorder in [before, after] {
         _ = try decoder.hiddenStates(of: TokenBatch(sequences), observer: recorder)
     }
-    let looked = TensorRole(.attentionOutput, layer: 1)
+    let looked = TensorRole(module, layer: 1)
+    let weights = try LinearMatrix(#require(tinyModel().tensors[looked])).decoded(
+        workers: decoder.workers)
+    let (was, now) = (try #require(before.inputs[looked]), try #require(after.inputs[looked]))
+
+    /// (r + W·x) − r̃, or x − x̃.
+    func change(token: Int, row: Int) -> Double {
+        guard let before = was.stream, let after = now.stream else {
+            return Double(was.values[token * 256 + row] - now.values[token * 256 + row])
+        }
+        return (0..<256).reduce(Double(before[token * 256 + row] - after[token * 256 + row])) {
+            $0 + Double(weights[row, $1] * was.values[token * 256 + $1])
+        }
+    }
     var isMeasured = false
     let quantizer = SequentialQuantizer(
         weighting: .uniform, driftMeter: try DriftMeter(decoder, sequences: sequences)
     ) { request in
         if request.roles == [lost] { return after.replaced }
-        guard request.roles == [looked] else { return [:] }
+        guard request.roles[0] == looked else { return [:] }
         let drift = try #require(request.drift)
-        let (was, now) = (try #require(before.inputs[looked]), try #require(after.inputs[looked]))
         let tokens = sequences.count * 16
-        let streams = (try #require(was.stream), try #require(now.stream))
         for (row, column) in [(0, 0), (3, 250), (255, 17), (100, 100)] {
-            var (inputs, stream) = (0.0, 0.0)
-            for token in 0..<tokens {
+            let (products, squares) = (0..<tokens).reduce((0.0, 0.0)) { sums, token in
                 let x = Double(now.values[token * 256 + column])
-                let place = token * 256 + row
-                inputs += Double(was.values[place] - now.values[place]) * x / Double(tokens)
-                stream += Double(streams.0[place] - streams.1[place]) * x / Double(tokens)
-            }
-            let measured = drift.halves.reduce((inputs: 0.0, stream: 0.0, square: 0.0)) {
-                sum, half in
-                (
-                    sum.inputs + Double(half.inputs[row, column]),
-                    sum.stream + Double(half.stream?[row, column] ?? 0),
-                    sum.square + Double(half.hessian[row, column])
+                return (
+                    sums.0 + change(token: token, row: row) * x / Double(tokens),
+                    sums.1 + Double(now.values[token * 256 + row]) * x / Double(tokens)
                 )
             }
-            #expect(abs(measured.inputs - inputs) < 1e-6 + 1e-3 * abs(inputs))
-            #expect(abs(measured.stream - stream) < 1e-6 + 1e-3 * abs(stream))
-            let square = Double(request.hessian[row, column])
-            #expect(abs(measured.square - square) < 1e-6 + 1e-3 * abs(square))
+            let measured = drift.halves.reduce(0) { $0 + Double($1.change.sum[row, column]) }
+            #expect(abs(measured - products) < 1e-6 + 1e-3 * abs(products))
+            for hessian in [drift.hessian, request.hessian] {
+                #expect(
+                    abs(Double(hessian[row, column]) - squares) < 1e-6 + 1e-3 * abs(squares))
+            }
         }
         isMeasured = true
         return [:]

@@ -67,15 +67,23 @@ import Testing
                 let chosen = stride(from: half, to: tokens, by: 2)
                 return InputDrift.Half(
                     hessian: product(chosen, { after[$0, $1] }, rows: columns),
-                    inputs: product(chosen, { before[$0, $1] - after[$0, $1] }, rows: columns),
-                    stream: withStream
-                        ? product(
-                            chosen, { streamBefore[$0, $1] - streamAfter[$0, $1] }, rows: rows)
-                        : nil)
+                    change: withStream
+                        ? .ofStream(product(chosen, streamChange, rows: rows))
+                        : .ofInputs(
+                            product(chosen, { before[$0, $1] - after[$0, $1] }, rows: columns)))
             }
             return DriftCompensation(
                 InputDrift(halves: halves), hessian: Hessian(whole, dampingFraction: 1e-6),
                 workers: Workers(threadCount: threadCount))
+        }
+
+        /// (r + W·x) − r̃
+        private func streamChange(token: Int, row: Int) -> Float {
+            var change = Double(streamBefore[token, row] - streamAfter[token, row])
+            for column in 0..<columns {
+                change += Double(weights[row, column] * before[token, column])
+            }
+            return Float(change)
         }
 
         /// Σ ‖(r + W·x) − (r̃ + V·x̃)‖²
@@ -121,7 +129,7 @@ import Testing
     @Test func nothingIsMadeOfHalfAText() {
         let layer = Case(seed: 9)
         let hessian = Matrix(rows: layer.columns, columns: layer.columns)
-        let drift = InputDrift.Half(hessian: hessian, inputs: hessian, stream: nil)
+        let drift = InputDrift.Half(hessian: hessian, change: .ofInputs(hessian))
         let compensation = DriftCompensation(
             InputDrift(halves: [drift, drift]),
             hessian: Hessian(
