@@ -99,10 +99,7 @@ extension ConversionPlan {
         case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
         }
         try checkTokenizer(of: output)
-        let gaps = summary.gaps
-        if recipe.isStrict, let first = gaps.first {
-            throw ModelError(gaps.count > 1 ? "\(first) (and \(gaps.count - 1) more)" : first)
-        }
+        try checkGaps(summary.gaps)
         try output.finish()
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
         return summary

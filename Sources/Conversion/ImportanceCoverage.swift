@@ -69,7 +69,13 @@ extension ConversionPlan {
 
     /// With `isStrict`, refuses an importance matrix with gaps, before any work.
     func checkCoverage() throws(ModelError) {
-        guard recipe.isStrict, let gap = importanceCoverage?.gaps.first else { return }
-        throw ModelError(gap)
+        guard recipe.isStrict else { return }
+        try checkGaps(importanceCoverage?.gaps ?? [])
+    }
+
+    /// With `isStrict`, refuses gaps: names the first and counts the others.
+    func checkGaps(_ gaps: [String]) throws(ModelError) {
+        guard recipe.isStrict, let first = gaps.first else { return }
+        throw ModelError(gaps.count > 1 ? "\(first) (and \(gaps.count - 1) more)" : first)
     }
 }
