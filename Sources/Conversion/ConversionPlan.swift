@@ -95,6 +95,7 @@ public struct ConversionPlan: Sendable {
         self.model = model
         var policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
         if let budget = recipe.budget {
+            try budget.sensitivities.checkOrigin(model, recipe)
             let tensors = try ConversionPlan.tensors(of: model, policy: policy)
             let described = try ConversionPlan.describe(
                 model, format: format, recipe: recipe, tensors: tensors)

@@ -43,6 +43,9 @@ public struct Recipe: Sendable {
     public var tokenWeighting = TokenWeighting.attention
     /// Calibration text, as windows of token ids of one length.
     public var calibrationWindows: [[Int32]] = []
+    /// SHA-256 of the text that the windows are from: sensitivities that were measured on another are
+    /// refused.
+    public var calibrationDigest: String?
     /// Weights for the columns, from a file.
     public var importance: ImportanceMatrix?
     /// Whether what would otherwise be reported is an error: matrices that the calibration text or the

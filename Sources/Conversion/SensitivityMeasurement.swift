@@ -44,6 +44,8 @@ extension SensitivityTable {
             model, windows: recipe.calibrationWindows, workers: workers)
         let tensors = try model.exportedTensors(to: .gguf).filter(\.mayBeQuantized)
         var table = SensitivityTable(entries: [:])
+        table.origin = Origin(
+            modelDigest: try model.weightDigest(), textDigest: recipe.calibrationDigest)
         let phase = Phase("Measuring", unit: "matrices")
         try progress.phase(phase, total: tensors.count) {
             for tensor in tensors {

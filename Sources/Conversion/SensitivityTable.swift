@@ -23,14 +23,30 @@ public struct SensitivityTable: Sendable, Hashable {
         }
     }
 
+    /// What a table was measured on.
+    public struct Origin: Sendable, Hashable {
+        /// `LanguageModel.weightDigest()`
+        public let modelDigest: String
+        /// SHA-256 of the calibration text; nil where whoever measured did not know it.
+        public let textDigest: String?
+
+        public init(modelDigest: String, textDigest: String?) {
+            (self.modelDigest, self.textDigest) = (modelDigest, textDigest)
+        }
+    }
+
     /// By the tensor's name in GGUF.
     public var entries: [ExactString: Entry]
+    /// Nil for a table that was not measured, and then fits every model with its tensors.
+    public var origin: Origin?
 
-    public init(entries: [ExactString: Entry]) { self.entries = entries }
+    public init(entries: [ExactString: Entry], origin: Origin? = nil) {
+        (self.entries, self.origin) = (entries, origin)
+    }
 }
 
 extension SensitivityTable {
-    private static let schema = 1
+    private static let schema = 2
 
     /// The table as a file holds it.
     public var json: JSON {
@@ -47,17 +63,33 @@ extension SensitivityTable {
                         })),
             ]
         }
-        return ["schema": .integer(Self.schema), "tensors": .array(tensors)]
+        var table: JSON.Members = ["schema": .integer(Self.schema)]
+        if let origin {
+            table["model"] = .string(origin.modelDigest)
+            table["calibration"] = origin.textDigest.map { .string($0) }
+        }
+        table["tensors"] = .array(tensors)
+        return .object(table)
     }
 
-    /// - Throws: `FormatError` for a document that is no such table.
+    /// - Throws: `FormatError` for a document that is no such table, or one of another schema.
     public init(json: JSON, subject: String) throws(FormatError) {
         func failure(_ detail: String) -> FormatError {
             FormatError(.inconsistent, in: subject, at: 0, detail)
         }
-        guard json["schema"]?.integer == Self.schema, let tensors = json["tensors"]?.array else {
-            throw failure("is no table of sensitivities of schema \(Self.schema)")
+        guard let schema = json["schema"]?.integer, let tensors = json["tensors"]?.array else {
+            throw failure("is no table of sensitivities")
         }
+        guard schema == Self.schema else {
+            throw FormatError(
+                .unsupportedVersion, in: subject, at: 0,
+                "is a table of schema \(schema), and \(Self.schema) is needed; "
+                    + "without the file the model is measured again")
+        }
+        guard let modelDigest = json["model"]?.string else {
+            throw failure("does not say which model it was measured on")
+        }
+        origin = Origin(modelDigest: modelDigest, textDigest: json["calibration"]?.string)
         let encodings = Dictionary(
             uniqueKeysWithValues: (BlockEncoding.allCases.map(Encoding.block) + [.scalar(.f16)])
                 .map { ($0.description, $0) })

@@ -80,6 +80,7 @@ struct QuantizeCommand: RootCommand {
         let windows = try calibration.windows(
             for: input, isNeeded: method.needsCalibration || size.isGiven)
         recipe.calibrationWindows = windows?.windows.ids ?? []
+        recipe.calibrationDigest = windows.map { ContentDigest.sha256($0.text) }
         // Outputs of one recipe have one size, which a budget must know before it is spent.
         recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: true)
         if size.isGiven { try windows?.check(LanguageModel(input)) }
@@ -157,9 +158,7 @@ struct QuantizeCommand: RootCommand {
         var provenance = Provenance(
             version: versionText, recipe: options.text, sourceName: paths.inputName,
             digests: ["source": try digest(input.contentDigest)])
-        provenance.digests["calibration"] = windows.map { text in
-            digest { ContentDigest.sha256(text.text) }
-        }
+        provenance.digests["calibration"] = recipe.calibrationDigest
         provenance.digests["imatrix"] = try calibration.imatrix.map { path in
             try digest { try MappedFile(path: path).withBytes(ContentDigest.sha256) }
         }

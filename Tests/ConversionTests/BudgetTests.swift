@@ -92,22 +92,82 @@ import Testing
         }
     }
 
+    @Test func aTableOfOtherWeightsOrAnotherTextIsRefused() throws {
+        func plan(_ path: String, _ origin: SensitivityTable.Origin) throws -> ConversionPlan {
+            var recipe = Recipe()
+            recipe.calibrationDigest = "a text"
+            var table = try Self.table(seed: 1)
+            table.origin = origin
+            recipe.budget = Budget(size: .bitsPerWeight(5), sensitivities: table)
+            return try ConversionPlan(
+                input: ModelFile.open(path), outputPath: "out.gguf", recipe: recipe)
+        }
+        let digest = try LanguageModel(ModelFile.open(Self.model)).weightDigest()
+        func origin(_ digest: String, _ text: String?) -> SensitivityTable.Origin {
+            SensitivityTable.Origin(modelDigest: digest, textDigest: text)
+        }
+        _ = try plan(Self.model, origin(digest, "a text"))
+        _ = try plan(Self.model, origin(digest, nil))
+        for wrong in [origin("others", "a text"), origin(digest, "another text")] {
+            #expect(throws: ModelError.self) { try plan(Self.model, wrong) }
+        }
+    }
+
+    @Test func theWeightDigestIsOfValuesAndNotOfFiles() throws {
+        func digest(_ checkpoint: Checkpoint) throws -> String {
+            try LanguageModel(checkpoint).weightDigest()
+        }
+        let folder = try TemporaryFolder()
+        func converted(_ type: ScalarType) throws -> String {
+            let path = "\(folder.path)/\(type).gguf"
+            _ = try ConversionPlan(
+                input: ModelFile.open(Self.model), outputPath: path,
+                recipe: Recipe(encoding: .scalar(type))
+            ).execute()
+            return try digest(ModelFile.open(path))
+        }
+        // What the specification says, computed from it by `Vectors/weight_digest.py`.
+        let original = try digest(ModelFile.open(Self.model))
+        #expect(original == "7f9924d23831cd0ba96eba36c7338994affbfedfd696f4a212cd7bb63f76c3c2")
+        #expect(try converted(.bf16) == original)
+        #expect(try converted(.f32) == original)
+        #expect(try converted(.f16) == original)
+
+        var other = try ModelFile.open(Self.model)
+        let index = try #require(
+            other.tensors.firstIndex { $0.descriptor.name.hasSuffix("0.mlp.up_proj.weight") })
+        var bytes = try other.tensors[index].bytes()
+        bytes[0] ^= 1
+        other.tensors[index] = BufferedTensor(other.tensors[index].descriptor, bytes: bytes)
+        #expect(try digest(other) != original)
+    }
+
     @Test func aTableComesBackFromItsFile() throws {
-        let table = try Self.table(seed: 7)
+        var table = try Self.table(seed: 7)
+        table.origin = SensitivityTable.Origin(modelDigest: "weights", textDigest: "text")
         let read = try SensitivityTable(
             json: JSON(parsing: table.json.bytes(), subject: "table"), subject: "table")
         #expect(read == table)
     }
 
     @Test(arguments: [
-        "{}", "[1]", #"{"schema": 2, "tensors": []}"#, #"{"schema": 1, "tensors": [{}]}"#,
-        #"{"schema": 1, "tensors": [{"name": "a", "weights": 1, "divergence_per_error": -1, "errors": {}}]}"#,
-        #"{"schema": 1, "tensors": [{"name": "a", "weights": 1, "divergence_per_error": 1, "errors": {"Q9": 1}}]}"#,
-        #"{"schema": 1, "tensors": [{"name": "a", "weights": 1, "divergence_per_error": 1, "errors": {"Q8_0": 1e999}}]}"#,
+        "{}", "[1]", #"{"schema": 2, "tensors": []}"#,
+        #"{"schema": 2, "model": "a", "tensors": [{}]}"#,
+        #"{"schema": 2, "model": "a", "tensors": [{"name": "a", "weights": 1, "divergence_per_error": -1, "errors": {}}]}"#,
+        #"{"schema": 2, "model": "a", "tensors": [{"name": "a", "weights": 1, "divergence_per_error": 1, "errors": {"Q9": 1}}]}"#,
+        #"{"schema": 2, "model": "a", "tensors": [{"name": "a", "weights": 1, "divergence_per_error": 1, "errors": {"Q8_0": 1e999}}]}"#,
     ]) func tablesThatAreNoneAreRefused(text: String) throws {
         #expect(throws: FormatError.self) {
             try SensitivityTable(
                 json: JSON(parsing: Array(text.utf8), subject: "table"), subject: "table")
         }
+    }
+
+    @Test(arguments: [1, 3]) func tablesOfAnotherSchemaAreRefusedAsSuch(schema: Int) throws {
+        let error = try #require(throws: FormatError.self) {
+            try SensitivityTable(
+                json: ["schema": .integer(schema), "tensors": []], subject: "table")
+        }
+        #expect(error.code == .unsupportedVersion)
     }
 }
