@@ -76,6 +76,15 @@ func aWeightThatIsNoNumberIsRefusedByNameAndPlace(
     }
 }
 
+/// Weights that are finite, but so large that what they make of the text is not.
+@Test func nothingIsMeasuredOnPredictionsThatOverflow() throws {
+    let row = Dictionary(uniqueKeysWithValues: (0..<256).map { (4 * 256 + $0, UInt16(0x7E96)) })
+    let model = try LanguageModel(model("model.layers.1.mlp.up_proj.weight", row))
+    #expect(throws: ModelError.self) {
+        try SensitivityTable.measure(model, recipe: recipe(.rtn), candidates: [.block(.q4_0)])
+    }
+}
+
 @Test func aCopyKeepsWhatItIsGiven() throws {
     let input = try model("model.norm.weight", [3: notANumber])
     try withFolder { folder in
