@@ -5,6 +5,7 @@ import Inference
 import Kernels
 import ProgressReporting
 import Quantization
+import Synchronization
 import TensorIR
 
 extension ConversionPlan {
@@ -52,7 +53,6 @@ extension ConversionPlan {
         let importance = try importanceByRole(workers, progress)
         let due = tensors.indices.filter { isQuantized(tensors[$0]) }
         try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
-        let pass = RoundToNearest()
         let pieces = pieces(of: due)
         let phase = Phase("Rounding", unit: "matrices")
         try progress.phase(phase, total: pieces.count) {
@@ -60,12 +60,7 @@ extension ConversionPlan {
                 var columnWeights = importance[statisticsRole(of: piece)]
                 let obstacle = columnWeights?.obstacle ?? .noStatistics
                 if columnWeights?.canWeigh == false { columnWeights = nil }
-                let encoding = tensors[piece.index].target.encoding
-                var report = try quantizeRows(of: piece, to: output, workers) {
-                    rows throws(QuantizationError) in
-                    try pass.quantize(
-                        rows, to: encoding, importance: columnWeights, workers: workers)
-                }
+                var report = try roundRows(of: piece, to: output, columnWeights, workers)
                 if hasStatistics, columnWeights == nil, !isLookedUpOnly(piece) {
                     report.fallback = obstacle
                 }
@@ -75,6 +70,42 @@ extension ConversionPlan {
                 progress.advance(phase, by: 1)
             }
         }
+    }
+
+    /// Rounds a piece and writes it, each thread some rows at a time, so that they never leave its
+    /// processor's cache.
+    private func roundRows(
+        of piece: Piece, to output: PendingOutput, _ importance: [Float]?, _ workers: Workers
+    ) throws -> QuantizationReport {
+        let tensor = tensors[piece.index]
+        let (source, target) = (try LinearMatrix(tensor.source), tensor.target)
+        let tiles = stride(from: piece.rows.lowerBound, to: piece.rows.upperBound, by: Tile.lanes)
+            .map { $0..<min($0 + Tile.lanes, piece.rows.upperBound) }
+        let reports = Mutex([QuantizationReport?](repeating: nil, count: tiles.count))
+        try workers.forEach(tiles.count) { index in
+            let rows = tiles[index]
+            let weights = Matrix(rows: rows.count, columns: target.columns)
+            try source.decode(rows, into: weights.elements)
+            let result = try named(tensor, firstRow: rows.lowerBound) {
+                () throws(QuantizationError) in
+                try RoundToNearest().quantize(
+                    weights, to: target.encoding, importance: importance, workers: .current)
+            }
+            try result.bytes.withUnsafeBytes {
+                let offset = rows.lowerBound * target.rowByteCount
+                try output.sink.write($0, tensor: piece.index, at: offset)
+            }
+            reports.withLock { $0[index] = result.report }
+        }
+        return try sum(reports.withLock { $0.compactMap(\.self) }, of: target)
+    }
+
+    private func sum(
+        _ reports: [QuantizationReport], of tensor: TensorDescriptor
+    ) throws -> QuantizationReport {
+        guard var sum = reports.first else { throw ModelError("tensor '\(tensor.name)' has no rows") }
+        for report in reports.dropFirst() { sum.add(report) }
+        return sum
     }
 
     /// Quantizes a piece some rows at a time, so that no more of it is ever decoded, and writes it.
@@ -95,7 +126,7 @@ extension ConversionPlan {
         let target = tensors[piece.index].target
         let source = try LinearMatrix(tensors[piece.index].source)
         let length = max(Self.weightsAtOnce / max(target.columns, 1), 1)
-        var report: QuantizationReport?
+        var reports: [QuantizationReport] = []
         for start in stride(from: piece.rows.lowerBound, to: piece.rows.upperBound, by: length) {
             let rows = start..<min(start + length, piece.rows.upperBound)
             let weights = Matrix(rows: rows.count, columns: target.columns)
@@ -110,11 +141,9 @@ extension ConversionPlan {
                 try output.sink.write($0, tensor: piece.index, at: start * target.rowByteCount)
             }
             take(result.bytes)
-            report?.add(result.report)
-            report = report ?? result.report
+            reports.append(result.report)
         }
-        guard let report else { throw ModelError("tensor '\(target.name)' has no rows") }
-        return report
+        return try sum(reports, of: target)
     }
 
     /// 64 MiB of floats.

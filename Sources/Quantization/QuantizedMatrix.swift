@@ -7,9 +7,45 @@ package struct QuantizedMatrix: Sendable {
     package let encoding: Encoding
     /// Rows in their encoding, one after the other.
     package let bytes: [UInt8]
-    /// What decoding `bytes` gives: (rows, columns).
-    package let decoded: Matrix
     package let report: QuantizationReport
+    private let weights: Weights
+
+    private enum Weights: Sendable {
+        case decoded(Matrix)
+        /// Rows that nobody has asked for yet; most that are written never are.
+        case encoded(RowCodec, rows: Int)
+    }
+
+    /// - Parameters:
+    ///   - encoding: of the bytes.
+    ///   - bytes: whole rows.
+    ///   - decoded: what decoding them gives.
+    ///   - report: what the rounding cost.
+    init(encoding: Encoding, bytes: [UInt8], decoded: Matrix, report: QuantizationReport) {
+        (self.encoding, self.bytes, self.report) = (encoding, bytes, report)
+        weights = .decoded(decoded)
+    }
+
+    /// - Parameters:
+    ///   - bytes: whole rows.
+    ///   - codec: what their encoding is.
+    ///   - rows: how many they are.
+    ///   - report: what the rounding cost.
+    init(bytes: [UInt8], codec: RowCodec, rows: Int, report: QuantizationReport) {
+        (encoding, self.bytes, self.report) = (codec.encoding, bytes, report)
+        weights = .encoded(codec, rows: rows)
+    }
+
+    /// What decoding `bytes` gives: (rows, columns).
+    package var decoded: Matrix {
+        switch weights {
+        case .decoded(let matrix): return matrix
+        case .encoded(let codec, let rows):
+            let matrix = Matrix(rows: rows, columns: codec.columns)
+            bytes.withUnsafeBytes { codec.decode($0, into: matrix.elements) }
+            return matrix
+        }
+    }
 }
 
 /// Collects the tiles of a matrix as threads finish them.
@@ -20,7 +56,6 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     let rows: Int
     let columns: Int
     private let codec: RowCodec
-    private let decoded: Matrix
     private let bytes: UnsafeMutableRawBufferPointer
     /// What is stored for a level, by level + 128.
     private let stored: [Int8]
@@ -33,7 +68,6 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
             throw .unsupportedWidth(columns: columns, encoding: grid.encoding.description)
         }
         (self.grid, self.rows, self.columns) = (grid, rows, columns)
-        decoded = Matrix(rows: rows, columns: columns)
         bytes = .allocate(byteCount: rows * codec.rowByteCount, alignment: 64)
         bytes.initializeMemory(as: UInt8.self, repeating: 0)
         stored = grid.storedLevels
@@ -41,32 +75,61 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
 
     deinit { bytes.deallocate() }
 
-    /// Encodes a tile as the given rows.
-    func store(_ tile: GridTile, rows: Range<Int>) {
-        guard columns > 0 else { return }
-        var codes = [Int8](repeating: 0, count: min(grid.weightsPerBlock, columns))
-        let levels = tile.levels.lanes(0)
-        for (lane, row) in rows.enumerated() {
-            let rowBytes = UnsafeMutableRawBufferPointer(
-                rebasing: bytes[row * codec.rowByteCount..<(row + 1) * codec.rowByteCount])
-            for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
-                let columns = tile.columns(ofSuperBlock: block)
-                for column in columns {
-                    let level = Int(levels[column &* Tile.lanes &+ lane])
-                    codes[column - columns.lowerBound] = stored[level + 128]
+    /// Encodes a tile as the given rows, or a part of them.
+    ///
+    /// - Parameters:
+    ///   - tile: what is on the grid.
+    ///   - rows: those of its lanes.
+    ///   - start: the super-block of the rows, or block where there are none, that is the tile's first.
+    func store(_ tile: GridTile, rows: Range<Int>, from start: Int = 0) {
+        let size = grid.bytesPerBlock
+        for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
+            let columns = tile.columns(ofSuperBlock: block)
+            withStoredLevels(tile, columns, laneCount: rows.count) { codes in
+                for (lane, row) in rows.enumerated() {
+                    let place = row * codec.rowByteCount + (start + block) * size
+                    pack(
+                        codes + lane * columns.count, count: columns.count, block: block, of: tile,
+                        lane: lane,
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: bytes[place..<place + size]))
                 }
-                pack(
-                    codes, count: columns.count, block: block, of: tile, lane: lane,
-                    into: UnsafeMutableRawBufferPointer(
-                        rebasing: rowBytes[
-                            block * grid.bytesPerBlock..<(block + 1) * grid.bytesPerBlock]))
             }
-            codec.decode(UnsafeRawBufferPointer(rowBytes), into: decoded.row(row))
+        }
+    }
+
+    /// Calls `body` with what is stored for the levels of some columns: (lanes, columns).
+    private func withStoredLevels(
+        _ tile: GridTile, _ columns: Range<Int>, laneCount: Int,
+        _ body: (UnsafePointer<Int8>) -> Void
+    ) {
+        let count = columns.count
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: 2 * count * Tile.lanes) { room in
+            guard let turned = room.baseAddress else { return }
+            // Column by column first: that way the numbers of a lane lie closer together.
+            let codes = turned + count * Tile.lanes
+            for (place, column) in columns.enumerated() {
+                let (level, code) = (tile.levels.lanes(column), codes + place * Tile.lanes)
+                for lane in 0..<Tile.lanes { code[lane] = lowByte(ofWhole: level[lane]) }
+            }
+            for lane in 0..<laneCount {
+                for place in 0..<count {
+                    turned[lane &* count &+ place] = codes[place &* Tile.lanes &+ lane]
+                }
+            }
+            if case .codebook = grid.levels {
+                stored.withUnsafeBufferPointer { stored in
+                    for index in 0..<laneCount * count {
+                        turned[index] = stored[Int(turned[index]) + 128]
+                    }
+                }
+            }
+            body(turned)
         }
     }
 
     private func pack(
-        _ codes: [Int8], count: Int, block: Int, of tile: GridTile, lane: Int,
+        _ codes: UnsafePointer<Int8>, count: Int, block: Int, of tile: GridTile, lane: Int,
         into bytes: UnsafeMutableRawBufferPointer
     ) {
         guard grid.subBlocks == nil else {
@@ -79,7 +142,13 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     }
 
     func finish(_ report: QuantizationReport) -> QuantizedMatrix {
-        QuantizedMatrix(
-            encoding: grid.encoding, bytes: [UInt8](bytes), decoded: decoded, report: report)
+        QuantizedMatrix(bytes: [UInt8](bytes), codec: codec, rows: rows, report: report)
     }
+}
+
+/// A whole number of magnitude up to 128 as a byte, without the checks of a conversion: added to
+/// 1.5 · 2²³, whose last place counts 1, it is the last byte of the sum.
+@inline(__always)
+private func lowByte(ofWhole number: Float) -> Int8 {
+    Int8(truncatingIfNeeded: Int32(bitPattern: (number + 12_582_912).bitPattern))
 }

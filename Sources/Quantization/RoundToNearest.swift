@@ -31,17 +31,13 @@ package struct RoundToNearest: Sendable {
         if let importance, importance.count != weights.columns {
             throw .widthMismatch(columns: weights.columns, statistics: importance.count)
         }
-        let importance = importance ?? [Float](repeating: 1, count: weights.columns)
         let builder = try QuantizedMatrixBuilder(
             grid, rows: weights.rows, columns: weights.columns)
         let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
         try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
-            let rows = Tile.rows(index, of: weights.rows)
-            let target = try Tile.gather(rows, of: weights)
-            let tile = GridTile(columns: weights.columns, grid: grid)
-            round(target, importance: importance, search: TileSearch(grid), into: tile)
-            builder.store(tile, rows: rows)
-            tally[index] = weightedError(target, tile, importance)
+            let strips = StripRounding(grid, importance: importance)
+            tally[index] = try strips.round(
+                Tile.rows(index, of: weights.rows), of: weights, into: builder)
         }
         let total = tally.total
         return builder.finish(
@@ -59,25 +55,5 @@ package struct RoundToNearest: Sendable {
                 column: column, values: target.lanes(column), by: search.rounding,
                 into: rounded.lanes(0))
         }
-    }
-
-    private func weightedError(
-        _ target: Matrix, _ tile: GridTile, _ importance: [Float]
-    ) -> ErrorTally.Entry {
-        let residual = Matrix(rows: target.rows, columns: Tile.lanes)
-        tile.residual(of: target, into: residual)
-        var entry = ErrorTally.Entry()
-        for column in 0..<target.rows {
-            let (x, error) = (target.lanes(column), residual.lanes(column))
-            var (energy, wrong): (Float, Float) = (0, 0)
-            for lane in 0..<Tile.lanes {
-                energy += x[lane] * x[lane]
-                wrong += error[lane] * error[lane]
-            }
-            entry.reference += Double(importance[column]) * Double(energy)
-            entry.error += Double(importance[column]) * Double(wrong)
-        }
-        entry.nearestError = entry.error
-        return entry
     }
 }

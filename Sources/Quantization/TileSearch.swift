@@ -11,6 +11,8 @@ final class TileSearch {
     private let superBlocks: SuperBlockSearch?
     /// What errors count, in the columns of one block: (columns, lanes).
     private let weights: Matrix
+    /// Whether `weights` are ones.
+    private var countsAllAlike = false
 
     init(_ grid: LevelGrid) {
         self.grid = grid
@@ -26,13 +28,13 @@ final class TileSearch {
     /// - Parameters:
     ///   - tile: receives scales and minimums, and their units.
     ///   - target: the weights to come close to: (columns, lanes).
-    ///   - importance: what an error in each column counts.
-    func fit(_ tile: GridTile, to target: Matrix, importance: [Float]) {
+    ///   - importance: what an error in each column counts; nil for all alike.
+    func fit(_ tile: GridTile, to target: Matrix, importance: [Float]?) {
         for superBlock in 0..<tile.blockCount / tile.blocksPerSuperBlock {
             let columns = tile.columns(ofSuperBlock: superBlock)
             fit(
                 superBlock, of: tile, to: target.lanes(columns.lowerBound),
-                importance: importance[columns])
+                importance: importance?[columns], count: columns.count)
         }
     }
 
@@ -47,7 +49,14 @@ final class TileSearch {
         _ superBlock: Int, of tile: GridTile, to x: UnsafePointer<Float>,
         importance: ArraySlice<Float>
     ) {
-        let block = weightedBlock(x, importance)
+        fit(superBlock, of: tile, to: x, importance: importance, count: importance.count)
+    }
+
+    private func fit(
+        _ superBlock: Int, of tile: GridTile, to x: UnsafePointer<Float>,
+        importance: ArraySlice<Float>?, count: Int
+    ) {
+        let block = weightedBlock(x, importance, count: count)
         if let superBlocks {
             superBlocks.fit(block, tile.fit(ofSuperBlock: superBlock))
         } else {
@@ -68,17 +77,23 @@ final class TileSearch {
         let (superBlock, subBlock) = block.quotientAndRemainder(
             dividingBy: tile.blocksPerSuperBlock)
         superBlocks.fit(
-            subBlock, weightedBlock(x, importance), tile.fit(ofSuperBlock: superBlock))
+            subBlock, weightedBlock(x, importance, count: importance.count), tile.fit(ofSuperBlock: superBlock))
         tile.setInverses(ofBlock: block)
     }
 
     private func weightedBlock(
-        _ x: UnsafePointer<Float>, _ importance: ArraySlice<Float>
+        _ x: UnsafePointer<Float>, _ importance: ArraySlice<Float>?, count: Int
     ) -> WeightedBlock {
-        for (place, count) in blockWeights(importance).enumerated() {
-            weights.lanes(place).fillLanes(count)
+        if let importance {
+            for (place, count) in blockWeights(importance).enumerated() {
+                weights.lanes(place).fillLanes(count)
+            }
+            countsAllAlike = false
+        } else if !countsAllAlike {
+            weights.elements.update(repeating: 1)
+            countsAllAlike = true
         }
-        return WeightedBlock(x: x, weights: weights.lanes(0), count: importance.count)
+        return WeightedBlock(x: x, weights: weights.lanes(0), count: count)
     }
 
     /// The weights of a block's columns, scaled to a mean of one; ones where all are zero, for then
