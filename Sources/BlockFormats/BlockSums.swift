@@ -49,6 +49,23 @@ struct BlockSums {
         }
     }
 
+    /// How many numbers per lane `saveLevelFree` saves.
+    static let levelFreeCount = 3
+
+    /// Keeps what `begin` made.
+    func saveLevelFree(_ saved: Lanes) {
+        for (place, lanes) in [w, x, xx].enumerated() {
+            (saved + place * Tile.lanes).copyLanes(lanes)
+        }
+    }
+
+    /// Starts over with what `begin` made of the block once.
+    func restoreLevelFree(_ saved: UnsafePointer<Float>) {
+        for (place, lanes) in [w, x, xx].enumerated() {
+            lanes.copyLanes(saved + place * Tile.lanes)
+        }
+    }
+
     /// Rounds the block's weights at these minimums and scales, and sums over their levels.
     func collect(
         _ block: WeightedBlock, minimums: UnsafePointer<Float>,

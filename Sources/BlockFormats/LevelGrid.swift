@@ -100,6 +100,14 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
+    /// Whether a block's scale, and its minimum where there is one, are any finite halves.
+    var storesHalves: Bool {
+        switch layout {
+        case .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .iq4_nl, .tq1_0, .tq2_0: true
+        case .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_xs, .mxfp4, .grouped: false
+        }
+    }
+
     /// The nearest unit of a super-block that a file can hold; 0 for NaN.
     package func representable(unit: Float) -> Float { nearestFiniteHalf(unit) }
 

@@ -11,14 +11,11 @@ extension ScaleSearch {
         }
         for index in 0..<(candidates[0].count) {
             for lane in 0..<Tile.lanes {
-                inverseScale[lane] = inverse(ofScale: candidates[lane][index])
+                scale[lane] = candidates[lane][index]
+                inverseScale[lane] = inverse(ofScale: scale[lane])
             }
             collect(block, minimums: zeros)
-            for lane in 0..<Tile.lanes {
-                offer(
-                    lane, scale: candidates[lane][index], minimum: 0, scales: scales,
-                    minimums: minimums)
-            }
+            offer(scales: scales, minimums: minimums)
         }
     }
 }

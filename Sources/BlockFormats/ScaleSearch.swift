@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 import TensorIR
 
@@ -16,8 +17,6 @@ import TensorIR
 package final class ScaleSearch {
     package let grid: LevelGrid
     package let rounding: LevelRounding
-    /// Rounds of codes and scale taking turns, at the end.
-    private let refinements = 4
     /// Whether scales and minimums need not be rounded to anything.
     let isFree: Bool
     /// −1 or 1 in each lane: the sign of a free minimum.
@@ -25,17 +24,19 @@ package final class ScaleSearch {
 
     /// Whether the minimum is stored as a whole number of scales, so that both move together.
     private let storesZeroPoint: Bool
-    private let scratch = Matrix(rows: 16, columns: Tile.lanes)
+    let effort: SearchEffort
+    private let scratch = Matrix(rows: 15, columns: Tile.lanes)
     let zeros: Lanes
     let inverseScale: Lanes
     let scale: Lanes
     let minimum: Lanes
+    let extreme: Lanes
     private let errors: Lanes
     let bestError: Lanes
     let sums: BlockSums
 
-    package init(_ grid: LevelGrid) {
-        self.grid = grid
+    package init(_ grid: LevelGrid, effort: SearchEffort = .thorough) {
+        (self.grid, self.effort) = (grid, effort)
         isFree = grid.subBlocks != nil
         rounding = LevelRounding(grid.levels)
         if case .grouped(let grouped) = grid.encoding {
@@ -43,7 +44,7 @@ package final class ScaleSearch {
         } else {
             storesZeroPoint = false
         }
-        (zeros, inverseScale) = (scratch.lanes(0), scratch.lanes(2))
+        (zeros, extreme, inverseScale) = (scratch.lanes(0), scratch.lanes(1), scratch.lanes(2))
         (scale, minimum, bestError) = (scratch.lanes(3), scratch.lanes(4), scratch.lanes(5))
         errors = scratch.lanes(6)
         sums = BlockSums(scratch, from: 7)
@@ -80,27 +81,39 @@ extension ScaleSearch {
         sums.collect(block, minimums: minimums, inverseScales: inverseScale, rounding: rounding)
     }
 
-    /// Keeps a scale and minimum, rounded to what a file holds, if nothing better is known.
-    @inline(__always)
-    func offer(
-        _ lane: Int, scale: Float, minimum: Float, scales: Lanes, minimums: Lanes
-    ) {
-        var stored = grid.representable(scale: scale, minimum: minimum)
-        if storesZeroPoint, stored.scale != 0 {
-            let fitted = self.scale(lane, withZeroPointOf: stored)
-            stored = grid.representable(
-                scale: fitted, minimum: fitted * (stored.minimum / stored.scale))
+    /// Keeps `scale` and `minimum`, rounded to what a file holds, in the lanes where nothing better is
+    /// known.
+    func offer(scales: Lanes, minimums: Lanes) {
+        makeRepresentable()
+        let (sums, scale, minimum, bestError) = (sums, scale, minimum, bestError)
+        for lane in 0..<Tile.lanes {
+            let error = sums.error(lane, scale: scale[lane], minimum: minimum[lane])
+            let isBetter = error < bestError[lane]
+            scales[lane] = isBetter ? scale[lane] : scales[lane]
+            minimums[lane] = isBetter ? minimum[lane] : minimums[lane]
+            bestError[lane] = isBetter ? error : bestError[lane]
         }
-        let error = sums.error(lane, scale: stored.scale, minimum: stored.minimum)
-        if error < bestError[lane] {
-            bestError[lane] = error
-            scales[lane] = stored.scale
-            minimums[lane] = stored.minimum
+    }
+
+    /// Rounds `scale` and `minimum` to what a file holds.
+    private func makeRepresentable() {
+        if grid.storesHalves {
+            roundToHalves(scale)
+            if grid.hasMinimum { roundToHalves(minimum) } else { minimum.fillLanes(0) }
+            return
+        }
+        for lane in 0..<Tile.lanes {
+            var stored = grid.representable(scale: scale[lane], minimum: minimum[lane])
+            if storesZeroPoint, stored.scale != 0 {
+                let fitted = scale(lane, withZeroPointOf: stored)
+                stored = grid.representable(
+                    scale: fitted, minimum: fitted * (stored.minimum / stored.scale))
+            }
+            (scale[lane], minimum[lane]) = stored
         }
     }
 
     /// The scale for the codes that the sums are of, the zero point being what `minimum` makes it.
-    @inline(__always)
     private func scale(_ lane: Int, withZeroPointOf stored: (scale: Float, minimum: Float)) -> Float
     {
         // x̂ = scale · (l + ratio)
@@ -112,43 +125,69 @@ extension ScaleSearch {
     /// Codes for the scale, scale for the codes, and again; judged by the codes that each scale
     /// gets.
     private func refine(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
-        let (hasMinimum, grid) = (grid.hasMinimum, grid)
         guard !isFree else { return }
+        let (scale, minimum, inverseScale) = (scale, minimum, inverseScale)
+        let (errors, bestError) = (errors, bestError)
         bestError.fillLanes(.infinity)
         scale.copyLanes(scales)
         minimum.copyLanes(minimums)
-        for _ in 0..<refinements {
+        let last = effort.refinements(of: grid) - 1
+        for round in 0...last {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
             errors.fillLanes(0)
-            collect(block, minimums: minimum)
             block.addErrors(
                 scales: scale, minimums: minimum, inverseScales: inverseScale, rounding: rounding,
                 to: errors)
             for lane in 0..<Tile.lanes {
-                if errors[lane] < bestError[lane] {
-                    bestError[lane] = errors[lane]
-                    scales[lane] = scale[lane]
-                    minimums[lane] = minimum[lane]
-                }
-                let (w, l, ll) = (sums.w[lane], sums.l[lane], sums.ll[lane])
-                let (x, lx) = (sums.x[lane], sums.lx[lane])
-                let determinant = w * ll - l * l
-                var next = (scale: scale[lane], minimum: minimum[lane])
-                if !hasMinimum {
-                    if ll > 0 { next.scale = lx / ll }
-                } else if determinant > 1e-5 * w * ll {
-                    next.scale = (w * lx - l * x) / determinant
-                    next.minimum = (ll * x - l * lx) / determinant
-                }
-                next = grid.representable(scale: next.scale, minimum: next.minimum)
-                if storesZeroPoint, next.scale != 0 {
-                    let fitted = self.scale(lane, withZeroPointOf: next)
-                    next = grid.representable(
-                        scale: fitted, minimum: fitted * (next.minimum / next.scale))
-                }
-                scale[lane] = next.scale
-                minimum[lane] = next.minimum
+                let isBetter = errors[lane] < bestError[lane]
+                scales[lane] = isBetter ? scale[lane] : scales[lane]
+                minimums[lane] = isBetter ? minimum[lane] : minimums[lane]
+                bestError[lane] = isBetter ? errors[lane] : bestError[lane]
             }
+            guard round < last else { return }
+            collect(block, minimums: minimum)
+            grid.hasMinimum ? setBestScalesAndMinimums() : setBestScales(otherwise: scale)
+            makeRepresentable()
         }
+    }
+
+    /// Sets `scale` to what suits the codes that the sums are of.
+    func setBestScales(otherwise others: UnsafePointer<Float>) {
+        let (sums, scale) = (sums, scale)
+        for lane in 0..<Tile.lanes {
+            let (ll, lx) = (sums.ll[lane], sums.lx[lane])
+            scale[lane] = ll > 0 ? lx / ll : others[lane]
+        }
+    }
+
+    /// Sets `scale` and `minimum` to what suits the codes that the sums are of; weights that are all
+    /// on one level determine no scale, and there both stay.
+    func setBestScalesAndMinimums() {
+        let (sums, scale, minimum) = (sums, scale, minimum)
+        for lane in 0..<Tile.lanes {
+            let (w, l, ll) = (sums.w[lane], sums.l[lane], sums.ll[lane])
+            let (x, lx) = (sums.x[lane], sums.lx[lane])
+            let determinant = w * ll - l * l
+            let isDetermined = determinant > 1e-5 * w * ll
+            let divisor = isDetermined ? determinant : 1
+            scale[lane] = isDetermined ? (w * lx - l * x) / divisor : scale[lane]
+            minimum[lane] = isDetermined ? (ll * x - l * lx) / divisor : minimum[lane]
+        }
+    }
+}
+
+/// Rounds numbers to the nearest finite halves, as `nearestFiniteHalf` does.
+func roundToHalves(_ values: Lanes) {
+    let limit = Float(Float16.greatestFiniteMagnitude)
+    withUnsafeTemporaryAllocation(of: UInt16.self, capacity: Tile.lanes) { halves in
+        guard let half = halves.baseAddress else { return }
+        for lane in 0..<Tile.lanes {
+            let value = values[lane]
+            let above = value > -limit ? value : -limit
+            let inside = above < limit ? above : limit
+            values[lane] = value == value ? inside : 0
+        }
+        detent_f32_to_f16(values, half, Tile.lanes)
+        detent_f16_to_f32(half, values, Tile.lanes)
     }
 }

@@ -97,15 +97,11 @@ extension SuperBlockSearch {
         let (cx, kx) = (system.lanes(3), system.lanes(4))
         let sums = freely.sums
         for subBlock in 0..<subBlocks.count {
-            let part = part(subBlock, of: block)
             let (scale, minimum) = (fit.scale(subBlock), fit.minimum(subBlock))
             for lane in 0..<Tile.lanes {
                 trial.inverseScale[lane] = inverse(ofScale: scale[lane])
             }
-            sums.begin(part)
-            sums.collect(
-                part, minimums: minimum, inverseScales: trial.inverseScale,
-                rounding: freely.rounding)
+            collect(subBlock, of: block, minimums: minimum)
             for lane in 0..<Tile.lanes {
                 let c = scale[lane] * inverse(ofScale: fit.unit[lane])
                 let k = -minimum[lane] * inverse(ofScale: fit.minimumUnit[lane])

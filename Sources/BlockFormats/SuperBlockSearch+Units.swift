@@ -1,43 +1,29 @@
 import Kernels
 
 extension SuperBlockSearch {
-    /// Where the largest of the sub-blocks' scales may fall, as parts of the codes' range.
-    ///
-    /// Short of the end, the others may happen to fall better. Beyond it the largest is clipped, and
-    /// the others are resolved more finely.
-    private static let parts: [Float] = [
-        1, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8, 0.75, 0.7, 1.03, 1.07, 1.12, 1.25,
-    ]
-
-    private static func targets(_ codes: ClosedRange<Int>) -> [Float] {
-        // With so many codes all of them are about as good.
-        let parts = codes.count > 128 ? Array(parts.prefix(4)) : parts
-        let ends = [codes.upperBound, codes.lowerBound].filter { $0 != 0 }
-        return ends.flatMap { end in parts.map { $0 * Float(end) } }
-    }
-
     /// Tries units for the scales; minimums are free yet.
     func chooseUnit(_ block: WeightedBlock, _ fit: Fit) {
         let largest = trial.largest
         takeLargest(of: freeScales, into: largest)
         bestError.fillLanes(.infinity)
         fit.unit.fillLanes(0)
-        for target in Self.targets(subBlocks.scaleCodes) {
+        for target in effort.targets(subBlocks.scaleCodes) {
             for lane in 0..<Tile.lanes { trial.unit[lane] = largest[lane] / target }
             roundUnits(trial.unit)
             trial.error.fillLanes(0)
             for subBlock in 0..<subBlocks.count {
-                let part = part(subBlock, of: block)
                 setTrialScale(subBlock, unit: trial.unit)
                 if grid.hasMinimum {
-                    fitTrialMinimum(subBlock, part)
+                    fitTrialMinimum(subBlock, of: block)
                     for lane in 0..<Tile.lanes {
                         trial.error[lane] += freely.sums.error(
                             lane, scale: trial.scale[lane], minimum: trial.minimum[lane])
                     }
                 } else {
                     trial.minimum.fillLanes(0)
-                    addErrors(part, scale: trial.scale, minimum: trial.minimum, to: trial.error)
+                    addErrors(
+                        part(subBlock, of: block), scale: trial.scale, minimum: trial.minimum,
+                        to: trial.error)
                 }
             }
             keepIfBetter(trial.unit, as: fit.unit)
@@ -49,7 +35,7 @@ extension SuperBlockSearch {
                 fit.minimum(subBlock).fillLanes(0)
                 continue
             }
-            fitTrialMinimum(subBlock, part(subBlock, of: block))
+            fitTrialMinimum(subBlock, of: block)
             (freeMinimums + subBlock * Tile.lanes).copyLanes(trial.minimum)
         }
         fit.minimumUnit.fillLanes(0)
@@ -60,7 +46,7 @@ extension SuperBlockSearch {
         let largest = trial.largest
         takeLargest(of: freeMinimums, into: largest)
         bestError.fillLanes(.infinity)
-        for target in Self.targets(subBlocks.minimumCodes) {
+        for target in effort.targets(subBlocks.minimumCodes) {
             for lane in 0..<Tile.lanes { trial.minimumUnit[lane] = -largest[lane] / target }
             roundUnits(trial.minimumUnit)
             trial.error.fillLanes(0)
@@ -100,15 +86,12 @@ extension SuperBlockSearch {
     }
 
     /// The best minimum for the trial scale and the levels that the weights have with the free one.
-    private func fitTrialMinimum(_ subBlock: Int, _ part: WeightedBlock) {
+    private func fitTrialMinimum(_ subBlock: Int, of block: WeightedBlock) {
         let (sums, signs) = (freely.sums, freely.minimumSigns)
         for lane in 0..<Tile.lanes {
             trial.inverseScale[lane] = inverse(ofScale: trial.scale[lane])
         }
-        sums.begin(part)
-        sums.collect(
-            part, minimums: freeMinimums + subBlock * Tile.lanes,
-            inverseScales: trial.inverseScale, rounding: freely.rounding)
+        collect(subBlock, of: block, minimums: freeMinimums + subBlock * Tile.lanes)
         for lane in 0..<Tile.lanes {
             let rest = sums.x[lane] - trial.scale[lane] * sums.l[lane]
             let minimum = rest / (sums.w[lane] > 0 ? sums.w[lane] : 1)

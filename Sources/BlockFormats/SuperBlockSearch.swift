@@ -1,4 +1,3 @@
-import CKernels
 import Kernels
 
 /// Chooses the units of one super-block in every lane of a tile, and the scales and minimums of its
@@ -16,8 +15,7 @@ package final class SuperBlockSearch {
     let subBlocks: LevelGrid.SubBlocks
     /// Fits sub-blocks without regard to units.
     package let freely: ScaleSearch
-    /// Turns of sub-blocks and units after the first.
-    package var refinements = 2
+    let effort: SearchEffort
 
     private let scratch: Matrix
     /// What the sub-blocks would like: (subBlocks, lanes).
@@ -28,6 +26,8 @@ package final class SuperBlockSearch {
     let trial: Trial
     /// The best sum of errors over all sub-blocks.
     let bestError: Lanes
+    /// The sums of each sub-block that do not depend on levels.
+    private let levelFreeSums: Matrix
 
     /// A candidate: one number per lane of each.
     struct Trial {
@@ -52,10 +52,10 @@ package final class SuperBlockSearch {
     }
 
     /// Makes a search for a grid, or nil for one without sub-blocks.
-    package init?(_ grid: LevelGrid) {
+    package init?(_ grid: LevelGrid, effort: SearchEffort = .thorough) {
         guard let subBlocks = grid.subBlocks else { return nil }
-        (self.grid, self.subBlocks) = (grid, subBlocks)
-        freely = ScaleSearch(grid)
+        (self.grid, self.subBlocks, self.effort) = (grid, subBlocks, effort)
+        freely = ScaleSearch(grid, effort: effort)
         let count = subBlocks.count
         let scratch = Matrix(rows: 6 * count + 9, columns: Tile.lanes)
         self.scratch = scratch
@@ -69,6 +69,7 @@ package final class SuperBlockSearch {
             scales: scratch.lanes(3 * count), minimums: scratch.lanes(4 * count),
             errors: scratch.lanes(5 * count))
         bestError = lanes(8)
+        levelFreeSums = Matrix(rows: count, columns: BlockSums.levelFreeCount * Tile.lanes)
     }
 
     /// Fits a whole super-block.
@@ -78,12 +79,13 @@ package final class SuperBlockSearch {
             freely.fit(
                 part(subBlock, of: block), scales: freeScales + subBlock * Tile.lanes,
                 minimums: freeMinimums + subBlock * Tile.lanes)
+            freely.sums.saveLevelFree(levelFreeSums.lanes(subBlock))
         }
         chooseUnit(block, fit)
         if grid.hasMinimum { chooseMinimumUnit(block, fit) }
         measure(block, fit)
-        refineCodes(block, fit, reach: 2)
-        for _ in 0..<refinements {
+        refineCodes(block, fit, reach: effort.reach)
+        for _ in 0..<effort.refinements(of: grid) {
             refitUnits(block, fit)
             refineCodes(block, fit, reach: 1)
         }
@@ -166,20 +168,24 @@ extension SuperBlockSearch {
     /// Rounds units to finite halves. One that is not zero does not become zero: coarse scales are
     /// better than none.
     func roundUnits(_ units: Lanes) {
-        let (limit, least): (Float, Float) = (65504, 0x1p-24)
-        withUnsafeTemporaryAllocation(of: UInt16.self, capacity: Tile.lanes) { halves in
-            guard let half = halves.baseAddress else { return }
-            for lane in 0..<Tile.lanes {
-                let magnitude = units[lane].magnitude
-                let bounded = magnitude < limit ? magnitude : limit
-                let raised = bounded > least ? bounded : least
-                let unit = units[lane] < 0 ? -raised : raised
-                // NaN is neither.
-                units[lane] = magnitude > 0 ? unit : 0
-            }
-            detent_f32_to_f16(units, half, Tile.lanes)
-            detent_f16_to_f32(half, units, Tile.lanes)
+        let least: Float = 0x1p-24
+        for lane in 0..<Tile.lanes {
+            let magnitude = units[lane].magnitude
+            let raised = magnitude > least ? magnitude : least
+            let unit = units[lane] < 0 ? -raised : raised
+            // NaN is neither.
+            units[lane] = magnitude > 0 ? unit : 0
         }
+        roundToHalves(units)
+    }
+
+    /// Rounds a sub-block's weights at these minimums and `trial.inverseScale`, and sums over their
+    /// levels.
+    func collect(_ subBlock: Int, of block: WeightedBlock, minimums: UnsafePointer<Float>) {
+        freely.sums.restoreLevelFree(levelFreeSums.lanes(subBlock))
+        freely.sums.collect(
+            part(subBlock, of: block), minimums: minimums, inverseScales: trial.inverseScale,
+            rounding: freely.rounding)
     }
 }
 

@@ -1,5 +1,6 @@
 import ByteIO
 import OrderedCollections
+import Synchronization
 import TensorIR
 
 /// Checkpoints whose `config.json` says `"quant_method": "gptq"`.
@@ -157,7 +158,26 @@ struct GPTQTensor: TensorSource {
 public final class GPTQWriter: TensorSink {
     private let writer: SafetensorsWriter
     private let places: [Place]
+    /// Grouped matrices of which some parts have come.
+    private let unfinished = Mutex<[Int: Unfinished]>([:])
     public var paths: [String] { writer.paths }
+
+    private struct Unfinished {
+        var bytes: [UInt8]
+        var missingByteCount: Int
+
+        init(byteCount: Int) {
+            bytes = [UInt8](repeating: 0, count: byteCount)
+            missingByteCount = byteCount
+        }
+
+        /// - Returns: whether that was the last part.
+        mutating func add(_ part: UnsafeRawBufferPointer, at offset: Int) -> Bool {
+            bytes.replaceSubrange(offset..<offset + part.count, with: part)
+            missingByteCount -= part.count
+            return missingByteCount == 0
+        }
+    }
 
     private enum Place {
         case plain(Int)
@@ -189,17 +209,25 @@ public final class GPTQWriter: TensorSink {
             maximumShardByteCount: maximumShardByteCount)
     }
 
-    /// - Precondition: a grouped matrix comes as a whole.
+    /// Parts of a grouped matrix are kept until they are all there, for its columns lie across them.
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {
         switch places[index] {
         case .plain(let number): try writer.write(bytes, tensor: number, at: offset)
         case .grouped(let layout, let first):
-            precondition(offset == 0, "the columns of a grouped matrix cannot be written in parts")
-            for (number, part) in layout.scatter(bytes).enumerated() {
-                try part.withUnsafeBytes {
-                    try writer.write($0, tensor: first + number, at: 0)
-                }
+            guard bytes.count < layout.byteCount else { return try write(bytes, layout, first) }
+            let whole = unfinished.withLock { unfinished in
+                unfinished[index, default: Unfinished(byteCount: layout.byteCount)]
+                    .add(bytes, at: offset) ? unfinished.removeValue(forKey: index) : nil
             }
+            try whole?.bytes.withUnsafeBytes { try write($0, layout, first) }
+        }
+    }
+
+    private func write(
+        _ bytes: UnsafeRawBufferPointer, _ layout: GPTQLayout, _ first: Int
+    ) throws {
+        for (number, part) in layout.scatter(bytes).enumerated() {
+            try part.withUnsafeBytes { try writer.write($0, tensor: first + number, at: 0) }
         }
     }
 

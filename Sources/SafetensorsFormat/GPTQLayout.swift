@@ -18,6 +18,8 @@ struct GPTQLayout {
     let columns: Int
 
     var groupCount: Int { (columns + encoding.groupSize - 1) / encoding.groupSize }
+    /// Of the IR's form.
+    var byteCount: Int { rows * groupCount * encoding.bytesPerGroup }
     private var wordsPerRow: Int { columns * encoding.bits / 32 }
     private var wordsPerZeroRow: Int { rows * encoding.bits / 32 }
     private var codeBytesPerGroup: Int { encoding.groupSize * encoding.bits / 8 }
