@@ -30,6 +30,9 @@ package struct LevelRounding: Sendable {
         midpoints.isEmpty ? 1 : (highest - lowest) / Float(midpoints.count)
     }
 
+    /// Whether all levels are equally far apart.
+    var isUniform: Bool { midpoints.isEmpty }
+
     package var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
 
     /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level
@@ -140,6 +143,53 @@ extension LevelRounding {
                 losses[column][lane] = loss
                 errors[lane] += loss * loss
                 levels[column * Tile.lanes + lane] = level[lane]
+            }
+        }
+    }
+
+    /// Rounds columns, and says what that costs.
+    ///
+    /// - Parameters:
+    ///   - x: (columns, lanes).
+    ///   - counts: what an error in each column counts.
+    ///   - scales: of the columns.
+    ///   - minimums: of the columns.
+    ///   - inverseScales: of the columns.
+    ///   - levels: (columns, lanes), receives the levels, of magnitude up to 128.
+    ///   - squares: the counted squares of the weights are added to it.
+    ///   - errors: the counted squares of the errors are added to it.
+    package func encode(
+        _ x: UnsafePointer<Float>, counts: UnsafeBufferPointer<Float>,
+        scales: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
+        inverseScales: UnsafePointer<Float>, into levels: UnsafeMutablePointer<Int8>,
+        squares: Lanes, errors: Lanes
+    ) {
+        withKernelLevels {
+            detent_level_codes(
+                x, counts.baseAddress, counts.count, Tile.lanes, scales, minimums, inverseScales,
+                $0, levels, squares, errors)
+        }
+    }
+
+    /// The definition that `encode` must match bit for bit.
+    package func encodeReference(
+        _ x: UnsafePointer<Float>, counts: UnsafeBufferPointer<Float>,
+        scales: UnsafePointer<Float>, minimums: UnsafePointer<Float>,
+        inverseScales: UnsafePointer<Float>, into levels: UnsafeMutablePointer<Int8>,
+        squares: Lanes, errors: Lanes
+    ) {
+        var level = [Float](repeating: 0, count: Tile.lanes)
+        for column in counts.indices {
+            let x = x + column * Tile.lanes
+            level.withUnsafeMutableBufferPointer { level in
+                guard let start = level.baseAddress else { return }
+                round(x, minimums: minimums, inverseScales: inverseScales, into: start)
+            }
+            for lane in 0..<Tile.lanes {
+                let error: Float = x[lane] - (scales[lane] * level[lane] + minimums[lane])
+                squares[lane] += counts[column] * (x[lane] * x[lane])
+                errors[lane] += counts[column] * (error * error)
+                levels[column * Tile.lanes + lane] = Int8(level[lane])
             }
         }
     }

@@ -4,6 +4,10 @@ extension ScaleSearch {
     /// Tries scales at which the weight of largest magnitude falls on or about either end of the
     /// levels. Both ends, because they are not each other's mirror image: Q4_0 has −8 but not 8.
     func fitSymmetric(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
+        if isFree {
+            return block.chooseScales(
+                targets: effort.targets(rounding), rounding: rounding, into: scales)
+        }
         let extreme = extreme
         extreme.fillLanes(0)
         for column in 0..<block.count {
@@ -24,10 +28,6 @@ extension ScaleSearch {
                 inverseScale[lane] = target * inverse(ofScale: extreme[lane])
             }
             collect(block, minimums: zeros)
-            if isFree {
-                offerFreely(scales: scales)
-                continue
-            }
             setBestScales(otherwise: zeros)
             offer(scales: scales, minimums: minimums)
         }
@@ -65,7 +65,7 @@ extension ScaleSearch {
     ) {
         let (lowest, highest) = rounding.bounds
         let (scale, minimum, inverseScale) = (scale, minimum, inverseScale)
-        for (surplus, anchor) in effort.spreads {
+        for (surplus, anchor) in SearchEffort.spreads {
             let spread = highest - lowest + surplus
             for lane in 0..<Tile.lanes {
                 inverseScale[lane] = spread * inverse(ofScale: high[lane] - low[lane])

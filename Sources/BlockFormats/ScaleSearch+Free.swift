@@ -1,20 +1,9 @@
+import CKernels
 import Kernels
 
-/// The best scale and minimum for given codes, where they need not be rounded: the same as `offer`,
-/// for all lanes at once.
 extension ScaleSearch {
-    func offerFreely(scales: Lanes) {
-        let (ll, lx, xx, bestError) = (sums.ll, sums.lx, sums.xx, bestError)
-        for lane in 0..<Tile.lanes {
-            let fitted = lx[lane] / (ll[lane] > 0 ? ll[lane] : 1)
-            // ll·s² − 2·lx·s + xx at its smallest
-            let error = xx[lane] - fitted * lx[lane]
-            let isBetter = error < bestError[lane]
-            scales[lane] = isBetter ? fitted : scales[lane]
-            bestError[lane] = isBetter ? error : bestError[lane]
-        }
-    }
-
+    /// The best scale and minimum for given codes, where they need not be rounded: the same as
+    /// `offer`.
     func offerFreely(scales: Lanes, minimums: Lanes) {
         let (sums, bestError, signs) = (sums, bestError, minimumSigns)
         let (scale, minimum) = (scale, minimum)
@@ -38,6 +27,50 @@ extension ScaleSearch {
             scales[lane] = isBetter ? s : scales[lane]
             minimums[lane] = isBetter ? m : minimums[lane]
             bestError[lane] = isBetter ? error : bestError[lane]
+        }
+    }
+}
+
+extension WeightedBlock {
+    /// For each target the levels at which the weight of largest magnitude falls there, and the scale
+    /// that suits them best; of these, in each lane, the one that costs least.
+    func chooseScales(targets: [Float], rounding: LevelRounding, into scales: Lanes) {
+        rounding.withKernelLevels {
+            detent_level_scales(
+                x, weights, count, Tile.lanes, targets, targets.count, $0, scales)
+        }
+    }
+
+    /// The definition that `chooseScales` must match bit for bit.
+    func chooseScalesReference(targets: [Float], rounding: LevelRounding, into scales: Lanes) {
+        let numbers = Matrix(rows: 10, columns: Tile.lanes)
+        let (extreme, inverseScale) = (numbers.lanes(0), numbers.lanes(1))
+        let (lowest, zeros) = (numbers.lanes(2), numbers.lanes(3))
+        let sums = BlockSums(numbers, from: 4)
+        defer { withExtendedLifetime(numbers) {} }
+        for column in 0..<count {
+            for lane in 0..<Tile.lanes {
+                let value = x[column * Tile.lanes + lane]
+                extreme[lane] = value.magnitude > extreme[lane].magnitude ? value : extreme[lane]
+            }
+        }
+        sums.begin(self)
+        lowest.fillLanes(.infinity)
+        scales.fillLanes(0)
+        for target in targets {
+            for lane in 0..<Tile.lanes {
+                inverseScale[lane] = target * inverse(ofScale: extreme[lane])
+            }
+            sums.collectReference(
+                self, minimums: zeros, inverseScales: inverseScale, rounding: rounding)
+            for lane in 0..<Tile.lanes {
+                let (ll, lx) = (sums.ll[lane], sums.lx[lane])
+                let scale = lx / (ll > 0 ? ll : 1)
+                // ll·s² − 2·lx·s + xx at its smallest
+                let error = sums.xx[lane] - scale * lx
+                scales[lane] = error < lowest[lane] ? scale : scales[lane]
+                lowest[lane] = error < lowest[lane] ? error : lowest[lane]
+            }
         }
     }
 }

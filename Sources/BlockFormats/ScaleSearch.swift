@@ -131,7 +131,7 @@ extension ScaleSearch {
         bestError.fillLanes(.infinity)
         scale.copyLanes(scales)
         minimum.copyLanes(minimums)
-        let last = effort.refinements(of: grid) - 1
+        let last = effort.turns - 1
         for round in 0...last {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
             errors.fillLanes(0)

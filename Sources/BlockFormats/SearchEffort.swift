@@ -1,22 +1,20 @@
 /// How many candidates a search for scales looks at.
 package enum SearchEffort: Sendable {
-    /// Wherever it pays.
+    /// As many as pay.
     case thorough
-    /// Nearly as good in a fraction of the time.
+    /// A few, for weights that all count alike: within 1.5 % of the squared error of a thorough search.
     case quick
 }
 
-extension SearchEffort {
-    /// Times that codes and scales, or sub-blocks and units, take turns at the end.
-    func refinements(of grid: LevelGrid) -> Int { grid.subBlocks == nil ? 4 : 2 }
+// MARK: Blocks without a minimum
 
-    /// How far codes of sub-blocks are tried from where they are, at first.
-    var reach: Int { 2 }
+extension SearchEffort {
     /// Where the extreme weight is tried to fall, in levels.
     ///
     /// Beyond the end: the extreme is clipped and the others are resolved more finely. Short of it:
     /// the rounding may happen to fit better. The more levels there are, the less of either pays.
     func targets(_ rounding: LevelRounding) -> [Float] {
+        if self == .quick, rounding.isUniform { return Self.fewTargets(rounding) }
         let bounds = rounding.bounds
         let span = max(-bounds.lowest, bounds.highest) / rounding.spacing
         let outward = min(max(0.28 * span, 1.5), 4.5) * rounding.spacing
@@ -34,15 +32,37 @@ extension SearchEffort {
         return targets + [bounds.lowest, bounds.highest]
     }
 
+    /// The ends, and steps beyond and short of them. Among many levels clipping does not pay at all,
+    /// but each scale short of the end is another chance.
+    private static func fewTargets(_ rounding: LevelRounding) -> [Float] {
+        let bounds = rounding.bounds
+        let steps: [Float] =
+            switch max(-bounds.lowest, bounds.highest) {
+            case ..<12: [0, 0.5, 1, -0.5]
+            case ..<24: [0, 0.5, 1, -0.5, -1, -1.5]
+            default: [0, -1, -2, -3, -4, -5, -6]
+            }
+        let atLowest = steps.map { bounds.lowest - $0 }
+        // A grid that is its own mirror image has the same scales at both ends.
+        return bounds.lowest == -bounds.highest
+            ? atLowest : atLowest + steps.map { bounds.highest + $0 }
+    }
+}
+
+// MARK: Blocks with a minimum
+
+extension SearchEffort {
     /// How many levels a block's range is spread over, beyond those that there are, and what stays
     /// in its place: the lowest weight (0), the highest (1), or the middle between them.
-    var spreads: [(surplus: Float, anchor: Float)] {
-  [
+    static let spreads: [(surplus: Float, anchor: Float)] = [
         (0, 0), (0.15, 0.5), (0.3, 0.5), (0.5, 0.5), (0.75, 0.5), (1, 0.5), (1.4, 0.5),
         (0.5, 0), (0.5, 1), (-0.3, 0), (-0.6, 0), (-1, 0), (-0.3, 1), (-0.6, 1),
     ]
 }
 
+// MARK: Units of super-blocks
+
+extension SearchEffort {
     /// Where the largest of the sub-blocks' scales may fall, as parts of the codes' range.
     ///
     /// Short of the end, the others may happen to fall better. Beyond it the largest is clipped, and
@@ -51,10 +71,35 @@ extension SearchEffort {
         1, 0.97, 0.94, 0.91, 0.88, 0.84, 0.8, 0.75, 0.7, 1.03, 1.07, 1.12, 1.25,
     ]
 
-    func targets(_ codes: ClosedRange<Int>) -> [Float] {
-        // With so many codes all of them are about as good.
-        let parts = codes.count > 128 ? Array(Self.unitParts.prefix(4)) : Self.unitParts
-        let ends = [codes.upperBound, codes.lowerBound].filter { $0 != 0 }
-        return ends.flatMap { end in parts.map { $0 * Float(end) } }
+    /// Where the largest of the sub-blocks' scales, or minimums, is tried to fall.
+    func unitTargets(_ codes: ClosedRange<Int>) -> [Float] {
+        let ends = [codes.upperBound, codes.lowerBound].filter { $0 != 0 }.map { Float($0) }
+        switch self {
+        case .thorough:
+            // With so many codes all of them are about as good.
+            let parts = codes.count > 128 ? Array(Self.unitParts.prefix(4)) : Self.unitParts
+            return ends.flatMap { end in parts.map { $0 * end } }
+        case .quick:
+            // Where scales have signs, the largest may be either.
+            return ends.count == 1 ? Self.unitParts.prefix(6).map { $0 * ends[0] } : [ends[1]]
+        }
+    }
+
+    /// How far from their own the codes of a sub-block are tried, once the units are chosen.
+    var reach: Int { self == .thorough ? 2 : 1 }
+}
+
+// MARK: Turns at the end
+
+extension SearchEffort {
+    /// Times that codes and scale of a block take turns.
+    var turns: Int { self == .thorough ? 4 : 2 }
+
+    /// Times that sub-blocks and units take turns after the first.
+    func unitTurns(_ grid: LevelGrid) -> Int {
+        switch self {
+        case .thorough: 2
+        case .quick: grid.hasMinimum ? 1 : 0
+        }
     }
 }

@@ -65,9 +65,9 @@ extension SuperBlockFormat {
     package static func encodeBlocks(
         _ weights: UnsafeBufferPointer<Float>, into blocks: UnsafeMutableRawBufferPointer
     ) {
-        guard let grid = LevelGrid(.block(type)), let search = SuperBlockSearch(grid) else {
-            return
-        }
+        guard let grid = LevelGrid(.block(type)),
+            let search = SuperBlockSearch(grid, effort: .quick)
+        else { return }
         let encoder = SuperBlockEncoder(search)
         for start in stride(from: 0, to: blocks.count / bytesPerBlock, by: Tile.lanes) {
             let count = min(Tile.lanes, blocks.count / bytesPerBlock - start)

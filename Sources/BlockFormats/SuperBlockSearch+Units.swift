@@ -7,9 +7,14 @@ extension SuperBlockSearch {
         takeLargest(of: freeScales, into: largest)
         bestError.fillLanes(.infinity)
         fit.unit.fillLanes(0)
-        for target in effort.targets(subBlocks.scaleCodes) {
+        let targets = effort.unitTargets(subBlocks.scaleCodes)
+        for target in targets {
             for lane in 0..<Tile.lanes { trial.unit[lane] = largest[lane] / target }
             roundUnits(trial.unit)
+            guard targets.count > 1 else {
+                fit.unit.copyLanes(trial.unit)
+                break
+            }
             trial.error.fillLanes(0)
             for subBlock in 0..<subBlocks.count {
                 setTrialScale(subBlock, unit: trial.unit)
@@ -46,7 +51,7 @@ extension SuperBlockSearch {
         let largest = trial.largest
         takeLargest(of: freeMinimums, into: largest)
         bestError.fillLanes(.infinity)
-        for target in effort.targets(subBlocks.minimumCodes) {
+        for target in effort.unitTargets(subBlocks.minimumCodes) {
             for lane in 0..<Tile.lanes { trial.minimumUnit[lane] = -largest[lane] / target }
             roundUnits(trial.minimumUnit)
             trial.error.fillLanes(0)

@@ -79,13 +79,13 @@ package final class SuperBlockSearch {
             freely.fit(
                 part(subBlock, of: block), scales: freeScales + subBlock * Tile.lanes,
                 minimums: freeMinimums + subBlock * Tile.lanes)
-            freely.sums.saveLevelFree(levelFreeSums.lanes(subBlock))
+            if grid.hasMinimum { freely.sums.saveLevelFree(levelFreeSums.lanes(subBlock)) }
         }
         chooseUnit(block, fit)
         if grid.hasMinimum { chooseMinimumUnit(block, fit) }
         measure(block, fit)
         refineCodes(block, fit, reach: effort.reach)
-        for _ in 0..<effort.refinements(of: grid) {
+        for _ in 0..<effort.unitTurns(grid) {
             refitUnits(block, fit)
             refineCodes(block, fit, reach: 1)
         }
@@ -180,9 +180,9 @@ extension SuperBlockSearch {
     }
 
     /// Rounds a sub-block's weights at these minimums and `trial.inverseScale`, and sums over their
-    /// levels.
+    /// levels; over the weights themselves only where there are minimums.
     func collect(_ subBlock: Int, of block: WeightedBlock, minimums: UnsafePointer<Float>) {
-        freely.sums.restoreLevelFree(levelFreeSums.lanes(subBlock))
+        if grid.hasMinimum { freely.sums.restoreLevelFree(levelFreeSums.lanes(subBlock)) }
         freely.sums.collect(
             part(subBlock, of: block), minimums: minimums, inverseScales: trial.inverseScale,
             rounding: freely.rounding)

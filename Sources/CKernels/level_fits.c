@@ -1,5 +1,8 @@
 #include "level_fits.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "dispatch.h"
 
 #pragma STDC FP_CONTRACT OFF
@@ -39,6 +42,20 @@ void detent_level_errors(const float *x, const float *weights, size_t columns, s
                          const detent_levels *levels, float *errors) {
     DISPATCH(level_errors, x, weights, columns, lanes, scales, minimums, inverse_scales, levels,
              errors);
+}
+
+void detent_level_scales(const float *x, const float *weights, size_t columns, size_t lanes,
+                         const float *targets, size_t target_count, const detent_levels *levels,
+                         float *scales) {
+    DISPATCH(level_scales, x, weights, columns, lanes, targets, target_count, levels, scales);
+}
+
+void detent_level_codes(const float *x, const float *counts, size_t columns, size_t lanes,
+                        const float *scales, const float *minimums, const float *inverse_scales,
+                        const detent_levels *levels, int8_t *codes, float *squares,
+                        float *errors) {
+    DISPATCH(level_codes, x, counts, columns, lanes, scales, minimums, inverse_scales, levels, codes,
+             squares, errors);
 }
 
 void detent_level_feedback(const float *x, const float *factor, const float *rates, size_t columns,

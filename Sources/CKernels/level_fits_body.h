@@ -81,6 +81,81 @@ TARGET static void FUNCTION(level_errors)(const float *x, const float *weights, 
     }
 }
 
+TARGET static void FUNCTION(level_scales)(const float *x, const float *weights, size_t columns,
+                                          size_t lanes, const float *targets, size_t target_count,
+                                          const detent_levels *levels, float *scales) {
+    for (size_t lane = 0; lane < lanes; lane += LANES) {
+        float minimum[LANES] = {0}, extreme[LANES] = {0}, xx[LANES] = {0};
+        float lowest[LANES], best[LANES] = {0};
+        for (size_t column = 0; column < columns; column++) {
+            const float *value = x + column * lanes + lane;
+            const float *weight = weights + column * lanes + lane;
+            for (int j = 0; j < LANES; j++) {
+                extreme[j] = fabsf(value[j]) > fabsf(extreme[j]) ? value[j] : extreme[j];
+                xx[j] += weight[j] * value[j] * value[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) {
+            lowest[j] = INFINITY;
+            extreme[j] = fabsf(extreme[j]) < FLT_MIN ? 0.0f : 1.0f / extreme[j];
+        }
+        for (size_t target = 0; target < target_count; target++) {
+            float inverse[LANES], ll[LANES] = {0}, lx[LANES] = {0};
+            for (int j = 0; j < LANES; j++) inverse[j] = targets[target] * extreme[j];
+            for (size_t column = 0; column < columns; column++) {
+                const float *value = x + column * lanes + lane;
+                const float *weight = weights + column * lanes + lane;
+                float level[LANES];
+                FUNCTION(round_to_levels)(value, minimum, inverse, levels, level);
+                for (int j = 0; j < LANES; j++) {
+                    float weighted = weight[j] * level[j];
+                    ll[j] += weighted * level[j];
+                    lx[j] += weighted * value[j];
+                }
+            }
+            for (int j = 0; j < LANES; j++) {
+                float scale = lx[j] / (ll[j] > 0.0f ? ll[j] : 1.0f);
+                float error = xx[j] - scale * lx[j];
+                best[j] = error < lowest[j] ? scale : best[j];
+                lowest[j] = error < lowest[j] ? error : lowest[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) scales[lane + j] = best[j];
+    }
+}
+
+TARGET static void FUNCTION(level_codes)(const float *x, const float *counts, size_t columns,
+                                         size_t lanes, const float *scales, const float *minimums,
+                                         const float *inverse_scales, const detent_levels *levels,
+                                         int8_t *codes, float *squares, float *errors) {
+    for (size_t lane = 0; lane < lanes; lane += LANES) {
+        float scale[LANES], minimum[LANES], inverse[LANES], square[LANES], loss[LANES];
+        for (int j = 0; j < LANES; j++) {
+            scale[j] = scales[lane + j];
+            minimum[j] = minimums[lane + j];
+            inverse[j] = inverse_scales[lane + j];
+            square[j] = squares[lane + j];
+            loss[j] = errors[lane + j];
+        }
+        for (size_t column = 0; column < columns; column++) {
+            const float *value = x + column * lanes + lane;
+            int8_t *code = codes + column * lanes + lane;
+            float count = counts[column], level[LANES];
+            FUNCTION(round_to_levels)(value, minimum, inverse, levels, level);
+            for (int j = 0; j < LANES; j++) {
+                float error = value[j] - (scale[j] * level[j] + minimum[j]);
+                square[j] += count * (value[j] * value[j]);
+                loss[j] += count * (error * error);
+                code[j] = (int8_t)(int32_t)level[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) {
+            squares[lane + j] = square[j];
+            errors[lane + j] = loss[j];
+        }
+    }
+}
+
 TARGET static void FUNCTION(level_feedback)(const float *x, const float *factor,
                                             const float *rates, size_t columns, size_t lanes,
                                             const float *scales, const float *minimums,

@@ -103,7 +103,9 @@ extension ConversionPlan {
     private func sum(
         _ reports: [QuantizationReport], of tensor: TensorDescriptor
     ) throws -> QuantizationReport {
-        guard var sum = reports.first else { throw ModelError("tensor '\(tensor.name)' has no rows") }
+        guard var sum = reports.first else {
+            throw ModelError("tensor '\(tensor.name)' has no rows")
+        }
         for report in reports.dropFirst() { sum.add(report) }
         return sum
     }

@@ -1,5 +1,6 @@
 import BlockFormats
 import Kernels
+import Synchronization
 import TensorIR
 
 /// A weight matrix on a grid: the bytes for the file, and the weights that a reader will see.
@@ -8,13 +9,7 @@ package struct QuantizedMatrix: Sendable {
     /// Rows in their encoding, one after the other.
     package let bytes: [UInt8]
     package let report: QuantizationReport
-    private let weights: Weights
-
-    private enum Weights: Sendable {
-        case decoded(Matrix)
-        /// Rows that nobody has asked for yet; most that are written never are.
-        case encoded(RowCodec, rows: Int)
-    }
+    private let weights: DecodedRows
 
     /// - Parameters:
     ///   - encoding: of the bytes.
@@ -23,7 +18,7 @@ package struct QuantizedMatrix: Sendable {
     ///   - report: what the rounding cost.
     init(encoding: Encoding, bytes: [UInt8], decoded: Matrix, report: QuantizationReport) {
         (self.encoding, self.bytes, self.report) = (encoding, bytes, report)
-        weights = .decoded(decoded)
+        weights = DecodedRows { decoded }
     }
 
     /// - Parameters:
@@ -33,16 +28,28 @@ package struct QuantizedMatrix: Sendable {
     ///   - report: what the rounding cost.
     init(bytes: [UInt8], codec: RowCodec, rows: Int, report: QuantizationReport) {
         (encoding, self.bytes, self.report) = (codec.encoding, bytes, report)
-        weights = .encoded(codec, rows: rows)
-    }
-
-    /// What decoding `bytes` gives: (rows, columns).
-    package var decoded: Matrix {
-        switch weights {
-        case .decoded(let matrix): return matrix
-        case .encoded(let codec, let rows):
+        weights = DecodedRows {
             let matrix = Matrix(rows: rows, columns: codec.columns)
             bytes.withUnsafeBytes { codec.decode($0, into: matrix.elements) }
+            return matrix
+        }
+    }
+
+    /// What decoding `bytes` gives: (rows, columns). It lives as long as this does.
+    package var decoded: Matrix { weights.matrix }
+}
+
+/// Weights that are decoded when they are first asked for; most that are written never are.
+private final class DecodedRows: Sendable {
+    private let made = Mutex<Matrix?>(nil)
+    private let make: @Sendable () -> Matrix
+
+    init(_ make: @escaping @Sendable () -> Matrix) { self.make = make }
+
+    var matrix: Matrix {
+        made.withLock { made in
+            let matrix = made ?? make()
+            made = matrix
             return matrix
         }
     }
@@ -75,17 +82,33 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
 
     deinit { bytes.deallocate() }
 
-    /// Encodes a tile as the given rows, or a part of them.
+    /// Encodes a tile as the given rows.
+    func store(_ tile: GridTile, rows: Range<Int>) {
+        let levels = tile.levels.elements
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: levels.count) { small in
+            for index in 0..<levels.count { small[index] = lowByte(ofWhole: levels[index]) }
+            store(tile, levels: UnsafeBufferPointer(small), rows: rows)
+        }
+    }
+
+    /// Encodes a tile as a part of the given rows.
     ///
     /// - Parameters:
-    ///   - tile: what is on the grid.
+    ///   - tile: the scales.
+    ///   - levels: the levels of its weights: (columns, lanes).
     ///   - rows: those of its lanes.
     ///   - start: the super-block of the rows, or block where there are none, that is the tile's first.
-    func store(_ tile: GridTile, rows: Range<Int>, from start: Int = 0) {
+    func store(
+        _ tile: GridTile, levels: UnsafeBufferPointer<Int8>, rows: Range<Int>, from start: Int = 0
+    ) {
         let size = grid.bytesPerBlock
-        for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
-            let columns = tile.columns(ofSuperBlock: block)
-            withStoredLevels(tile, columns, laneCount: rows.count) { codes in
+        withUnsafeTemporaryAllocation(
+            of: Int8.self, capacity: grid.weightsPerBlock * rows.count
+        ) { codes in
+            guard let codes = codes.baseAddress else { return }
+            for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
+                let columns = tile.columns(ofSuperBlock: block)
+                turn(levels, columns, laneCount: rows.count, into: codes)
                 for (lane, row) in rows.enumerated() {
                     let place = row * codec.rowByteCount + (start + block) * size
                     pack(
@@ -98,33 +121,22 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         }
     }
 
-    /// Calls `body` with what is stored for the levels of some columns: (lanes, columns).
-    private func withStoredLevels(
-        _ tile: GridTile, _ columns: Range<Int>, laneCount: Int,
-        _ body: (UnsafePointer<Int8>) -> Void
+    /// Makes what is stored, (lanes, columns), of the levels of some columns, (columns, lanes).
+    private func turn(
+        _ levels: UnsafeBufferPointer<Int8>, _ columns: Range<Int>, laneCount: Int,
+        into codes: UnsafeMutablePointer<Int8>
     ) {
         let count = columns.count
-        withUnsafeTemporaryAllocation(of: Int8.self, capacity: 2 * count * Tile.lanes) { room in
-            guard let turned = room.baseAddress else { return }
-            // Column by column first: that way the numbers of a lane lie closer together.
-            let codes = turned + count * Tile.lanes
-            for (place, column) in columns.enumerated() {
-                let (level, code) = (tile.levels.lanes(column), codes + place * Tile.lanes)
-                for lane in 0..<Tile.lanes { code[lane] = lowByte(ofWhole: level[lane]) }
+        guard count > 0, let first = levels.baseAddress else { return }
+        let source = first + columns.lowerBound * Tile.lanes
+        for lane in 0..<laneCount {
+            for place in 0..<count {
+                codes[lane &* count &+ place] = source[place &* Tile.lanes &+ lane]
             }
-            for lane in 0..<laneCount {
-                for place in 0..<count {
-                    turned[lane &* count &+ place] = codes[place &* Tile.lanes &+ lane]
-                }
-            }
-            if case .codebook = grid.levels {
-                stored.withUnsafeBufferPointer { stored in
-                    for index in 0..<laneCount * count {
-                        turned[index] = stored[Int(turned[index]) + 128]
-                    }
-                }
-            }
-            body(turned)
+        }
+        guard case .codebook = grid.levels else { return }
+        stored.withUnsafeBufferPointer { stored in
+            for index in 0..<laneCount * count { codes[index] = stored[Int(codes[index]) + 128] }
         }
     }
 

@@ -11,18 +11,24 @@ final class StripRounding {
     private let width: Int
     private let weights: Matrix
     private let strip: GridTile
-    /// Lanes: what a column was rounded to, and, over the columns of a strip, the sums of weights'
-    /// and of errors' squares, each counted by its importance.
+    /// Levels: (columns, lanes).
+    private let levels: UnsafeMutableBufferPointer<Int8>
+    /// Lanes: over the columns of a strip, the sums of weights' and of errors' squares, each counted
+    /// by its importance.
     private let sums: Matrix
 
     init(_ grid: LevelGrid, importance: [Float]?) {
-        search = TileSearch(grid)
+        search = TileSearch(grid, effort: importance == nil ? .quick : .thorough)
         self.importance = importance
         width = max(1, 256 / grid.weightsPerBlock) * grid.weightsPerBlock
         weights = Matrix(rows: width, columns: Tile.lanes)
         strip = GridTile(columns: width, grid: grid)
-        sums = Matrix(rows: 3, columns: Tile.lanes)
+        levels = .allocate(capacity: width * Tile.lanes)
+        levels.initialize(repeating: 0)
+        sums = Matrix(rows: 2, columns: Tile.lanes)
     }
+
+    deinit { levels.deallocate() }
 
     /// Rounds rows and stores them.
     /// - Returns: the squares of the weights and of the errors.
@@ -39,26 +45,33 @@ final class StripRounding {
             try Tile.gather(rows, of: matrix, columns: columns, into: weights)
             let importance = importance.map { Array($0[columns]) }
             search.fit(tile, to: weights, importance: importance)
-            round(tile, importance: importance, addingTo: &entry)
-            builder.store(tile, rows: rows, from: start / search.grid.weightsPerBlock)
+            round(
+                tile, importance ?? [Float](repeating: 1, count: columns.count), addingTo: &entry)
+            builder.store(
+                tile, levels: UnsafeBufferPointer(levels), rows: rows,
+                from: start / search.grid.weightsPerBlock)
         }
         entry.nearestError = entry.error
         return entry
     }
 
     private func round(
-        _ tile: GridTile, importance: [Float]?, addingTo entry: inout ErrorTally.Entry
+        _ tile: GridTile, _ importance: [Float], addingTo entry: inout ErrorTally.Entry
     ) {
-        let (rounded, squares, errors) = (sums.lanes(0), sums.lanes(1), sums.lanes(2))
+        let (squares, errors) = (sums.lanes(0), sums.lanes(1))
         squares.fillLanes(0)
         errors.fillLanes(0)
-        for column in 0..<tile.columns {
-            let (x, count) = (weights.lanes(column), importance?[column] ?? 1)
-            tile.round(column: column, values: x, by: search.rounding, into: rounded)
-            for lane in 0..<Tile.lanes {
-                let error = x[lane] - rounded[lane]
-                squares[lane] += count * (x[lane] * x[lane])
-                errors[lane] += count * (error * error)
+        importance.withUnsafeBufferPointer { importance in
+            guard let levels = levels.baseAddress else { return }
+            for block in 0..<tile.blockCount {
+                let columns = tile.columns(ofBlock: block)
+                search.rounding.encode(
+                    weights.lanes(columns.lowerBound),
+                    counts: UnsafeBufferPointer(rebasing: importance[columns]),
+                    scales: tile.scales.lanes(block), minimums: tile.minimums.lanes(block),
+                    inverseScales: tile.inverseScales.lanes(block),
+                    into: levels + columns.lowerBound * Tile.lanes, squares: squares,
+                    errors: errors)
             }
         }
         for lane in 0..<Tile.lanes {

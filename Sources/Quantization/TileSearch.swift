@@ -14,10 +14,10 @@ final class TileSearch {
     /// Whether `weights` are ones.
     private var countsAllAlike = false
 
-    init(_ grid: LevelGrid) {
+    init(_ grid: LevelGrid, effort: SearchEffort = .thorough) {
         self.grid = grid
-        superBlocks = SuperBlockSearch(grid)
-        blocks = superBlocks?.freely ?? ScaleSearch(grid)
+        superBlocks = SuperBlockSearch(grid, effort: effort)
+        blocks = superBlocks?.freely ?? ScaleSearch(grid, effort: effort)
         weights = Matrix(rows: grid.weightsPerBlock, columns: Tile.lanes)
     }
 
@@ -77,7 +77,8 @@ final class TileSearch {
         let (superBlock, subBlock) = block.quotientAndRemainder(
             dividingBy: tile.blocksPerSuperBlock)
         superBlocks.fit(
-            subBlock, weightedBlock(x, importance, count: importance.count), tile.fit(ofSuperBlock: superBlock))
+            subBlock, weightedBlock(x, importance, count: importance.count),
+            tile.fit(ofSuperBlock: superBlock))
         tile.setInverses(ofBlock: block)
     }
 

@@ -170,6 +170,37 @@ private enum ExtremeWeights: CaseIterable {
             #expect(errors[0, lane].bitPattern == errors[1, lane].bitPattern)
         }
 
+        let targets: [Float] = [-4, -3.5, 3.25, 7]
+        let chosen = Matrix(rows: 2, columns: Tile.lanes)
+        block.chooseScales(targets: targets, rounding: rounding, into: chosen.lanes(0))
+        block.chooseScalesReference(targets: targets, rounding: rounding, into: chosen.lanes(1))
+        for lane in 0..<Tile.lanes {
+            #expect(chosen[0, lane].bitPattern == chosen[1, lane].bitPattern)
+        }
+
+        let tallies = Matrix(rows: 4, columns: Tile.lanes, generator.normals(4 * Tile.lanes))
+        for row in 0..<2 { tallies.lanes(2 + row).copyLanes(tallies.lanes(row)) }
+        var codes = [Int8](repeating: 1, count: count)
+        var plainCodes = [Int8](repeating: 2, count: count)
+        let counts = generator.normals(columns).map(\.magnitude)
+        defer { withExtendedLifetime((chosen, tallies)) {} }
+        counts.withUnsafeBufferPointer {
+            rounding.encode(
+                x.lanes(0), counts: $0, scales: scales, minimums: minimums,
+                inverseScales: inverses, into: &codes, squares: tallies.lanes(0),
+                errors: tallies.lanes(1))
+            rounding.encodeReference(
+                x.lanes(0), counts: $0, scales: scales, minimums: minimums,
+                inverseScales: inverses, into: &plainCodes, squares: tallies.lanes(2),
+                errors: tallies.lanes(3))
+        }
+        #expect(codes == plainCodes)
+        for row in 0..<2 {
+            for lane in 0..<Tile.lanes {
+                #expect(tallies[row, lane].bitPattern == tallies[2 + row, lane].bitPattern)
+            }
+        }
+
         let factor = Matrix(
             rows: columns, columns: columns, generator.normals(columns * columns).map { $0 * 0.3 })
         let rates = Matrix(rows: 1, columns: columns, generator.normals(columns).map(\.magnitude))

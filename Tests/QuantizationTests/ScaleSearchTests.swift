@@ -6,6 +6,13 @@ import Testing
 
 @testable import Quantization
 
+/// What sums of a few hundred floats may be off by: half a unit in the last place for each addition.
+private let floatSums = 256 * 0x1p-24
+
+private let superBlocks: [Encoding] = [
+    .block(.q2_K), .block(.q3_K), .block(.q4_K), .block(.q5_K), .block(.q6_K), .block(.iq4_xs),
+]
+
 @Suite struct ScaleSearchTests {
     /// A search over 40,000 scales from a fraction to twice the range, against the few that are
     /// tried.
@@ -52,6 +59,33 @@ import Testing
         let encoded = try layer.weights.reencoded(as: encoding)
         let error = squaredDistance(layer.weights, searched.decoded)
         #expect(error < squaredDistance(layer.weights, encoded))
+    }
+
+    /// Without importance a quicker search does; ones ask for the thorough one.
+    @Test(arguments: encodings + superBlocks) func theQuickSearchFindsNearlyWhatTheThoroughOneFinds(
+        encoding: Encoding
+    ) throws {
+        let layer = Layer(rows: 64, columns: 256)
+        let quick = try RoundToNearest().quantize(layer.weights, to: encoding, workers: oneWorker)
+        let thorough = try RoundToNearest().quantize(
+            layer.weights, to: encoding, importance: [Float](repeating: 1, count: 256),
+            workers: oneWorker)
+        let error = squaredDistance(layer.weights, quick.decoded)
+        #expect(error < squaredDistance(layer.weights, thorough.decoded) * 1.015)
+    }
+
+    /// What a report says is what the weights say.
+    @Test(arguments: encodings + superBlocks) func theReportedErrorIsThatOfTheWeights(
+        encoding: Encoding
+    ) throws {
+        let layer = Layer(rows: 66, columns: 256)
+        let rounded = try RoundToNearest().quantize(
+            layer.weights, to: encoding, importance: layer.diagonal, workers: oneWorker)
+        let zeros = Matrix(rows: 66, columns: 256)
+        let energy = squaredDistance(layer.weights, zeros, layer.diagonal)
+        let error = squaredDistance(layer.weights, rounded.decoded, layer.diagonal)
+        #expect((rounded.report.squaredOutput / energy - 1).magnitude < floatSums)
+        #expect((rounded.report.relativeError * energy / error - 1).magnitude < floatSums)
     }
 
     @Test(arguments: encodings) func importanceMovesErrorsToWhereTheyMatterLess(

@@ -49,6 +49,29 @@ import Testing
                 == MappedFile.contents(ofFile: folder.path("b")))
     }
 
+    /// Columns of a grouped matrix lie across its rows' bytes, in whatever parts those come.
+    @Test func groupedMatricesMayComeInParts() throws {
+        let folder = try TemporaryFolder()
+        let matrix = try seededTensor(
+            "layer.weight", [32, 64],
+            .grouped(GroupedAffine(bits: 4, groupSize: 32, offset: .symmetric)))
+        let size = matrix.storage.count
+        for (name, parts) in [("whole", [0..<size]), ("parts", [36..<size, 0..<36])] {
+            let writer = try GPTQWriter(
+                path: folder.path(name), descriptors: [matrix.descriptor], metadata: [:],
+                maximumShardByteCount: nil)
+            for part in parts {
+                try matrix.storage[part].withUnsafeBytes {
+                    try writer.write($0, tensor: 0, at: part.lowerBound)
+                }
+            }
+            try writer.finish()
+        }
+        #expect(
+            try MappedFile.contents(ofFile: folder.path("whole"))
+                == MappedFile.contents(ofFile: folder.path("parts")))
+    }
+
     @Test func headerIsThatOfTheReferenceImplementation() throws {
         let folder = try TemporaryFolder()
         let tensors = [

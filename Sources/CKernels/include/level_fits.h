@@ -2,6 +2,7 @@
 #define DETENT_LEVEL_FITS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* What weights cost on a grid of levels, for many blocks at once. A lane is a block: numbers of a
    column lie side by side, `lanes` of them, a multiple of 16. All instruction sets give the same
@@ -27,6 +28,20 @@ void detent_level_sums(const float *x, const float *weights, size_t columns, siz
 void detent_level_errors(const float *x, const float *weights, size_t columns, size_t lanes,
                          const float *scales, const float *minimums, const float *inverse_scales,
                          const detent_levels *levels, float *errors);
+
+/* Without minimums: for each target the levels at which a block's weight of largest magnitude falls
+   there, and the scale that suits them best. scales receives, one per lane, the one of these that
+   costs least, the first of equals, or 0. */
+void detent_level_scales(const float *x, const float *weights, size_t columns, size_t lanes,
+                         const float *targets, size_t target_count, const detent_levels *levels,
+                         float *scales);
+
+/* Rounds weights to levels of magnitude up to 128: codes, (columns, lanes), receives them. With the
+   count of each column c, adds to squares and errors, one per lane, the sums of c x x and of
+   c (x - scale l - minimum)^2. */
+void detent_level_codes(const float *x, const float *counts, size_t columns, size_t lanes,
+                        const float *scales, const float *minimums, const float *inverse_scales,
+                        const detent_levels *levels, int8_t *codes, float *squares, float *errors);
 
 /* Rounds one column after the other and takes what that costs out of the columns after it.
 
