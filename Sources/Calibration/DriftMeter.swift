@@ -9,6 +9,8 @@ import Quantization
 /// the residual stream, that stream is all that is looked at; otherwise, inputs are kept until they are due.
 package final class DriftMeter {
     private let original: Decoder
+    /// The sequences in order, some at a time; those that are compared have a walk.
+    private let groups: [(tokenCount: Int, walk: Int?)]
     private let walks: [DecoderWalk]
     /// For each walk, what its matrices multiplied, by the first of the roles that share it.
     private var kept: [[TensorRole: Matrix]]
@@ -19,18 +21,29 @@ package final class DriftMeter {
     /// - Parameters:
     ///   - decoder: the model as it was.
     ///   - sequences: the calibration text.
+    ///   - comparedTokenCount: how many of its tokens may be compared; taken from all over the text.
     /// - Throws: `ModelError` for a token or a position that the model does not have.
-    package init(_ decoder: Decoder, sequences: [[Int32]]) throws {
+    package init(
+        _ decoder: Decoder, sequences: [[Int32]], comparedTokenCount: Int = .max
+    ) throws {
         original = decoder
+        let tokenCount = sequences.reduce(0) { $0 + $1.count }
+        let interval = (tokenCount - 1) / max(comparedTokenCount, 1) + 1
         var scratches: [Int: LayerScratch] = [:]
-        walks = try stride(from: 0, to: sequences.count, by: Self.sequencesPerWalk).map { start in
+        var walks: [DecoderWalk] = []
+        groups = try stride(from: 0, to: sequences.count, by: Self.sequencesPerWalk).map { start in
             let batch = TokenBatch(Array(sequences[start...].prefix(Self.sequencesPerWalk)))
+            guard (start / Self.sequencesPerWalk).isMultiple(of: interval) else {
+                return (batch.tokenCount, nil)
+            }
             let scratch =
                 scratches[batch.tokenCount]
                 ?? LayerScratch(tokenCount: batch.tokenCount, description: decoder.description)
             scratches[batch.tokenCount] = scratch
-            return try decoder.walk(of: batch, scratch: scratch)
+            walks.append(try decoder.walk(of: batch, scratch: scratch))
+            return (batch.tokenCount, walks.count - 1)
         }
+        self.walks = walks
         kept = walks.map { _ in [:] }
     }
 
@@ -54,20 +67,24 @@ package final class DriftMeter {
                 hessian: Matrix(rows: columns, columns: columns),
                 change: input.stream == nil ? .ofInputs(sum) : .ofStream(sum))
         }
+        let rest = Matrix(rows: columns, columns: columns)
+        let comparedCount = walks.reduce(0) { $0 + $1.batch.tokenCount }
         var start = 0
-        for (index, walk) in walks.enumerated() {
-            let rows = start..<start + walk.batch.tokenCount
+        for group in groups {
+            let rows = start..<start + group.tokenCount
             start = rows.upperBound
-            try advance(walk: index, to: role)
-            let rowWeights = weights[rows].map { $0 / Float(weights.count) }
+            let half = group.walk.map { halves[$0 % 2] }
+            let count = Float(half == nil ? weights.count : comparedCount)
+            let rowWeights = weights[rows].map { $0 / count }
             let now = UnsafeMutableBufferPointer(
                 rebasing: input.values[rows.lowerBound * columns..<rows.upperBound * columns])
-            let half = halves[index % 2]
             accumulateGram(
                 of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },
-                into: half.hessian, workers: workers)
+                into: half?.hessian ?? rest, workers: workers)
+            guard let half, let index = group.walk else { continue }
+            try advance(walk: index, to: role)
             guard
-                let before = try input.stream.map({ _ in walk.hidden })
+                let before = try input.stream.map({ _ in walks[index].hidden })
                     ?? keptInput(of: role, walk: index)
             else { return nil }
             let change = InputStatistics.difference(
@@ -76,8 +93,13 @@ package final class DriftMeter {
                 weights: rowWeights, workers)
             InputStatistics.addProducts(of: change, and: now, to: half.change.sum, workers)
         }
-        for half in halves { mirrorGram(half.hessian) }
-        return InputDrift(halves: halves)
+        for matrix in halves.map(\.hessian) + [rest] { mirrorGram(matrix) }
+        let share = Float(comparedCount) / Float(weights.count)
+        for index in rest.elements.indices {
+            rest.elements[index] +=
+                share * (halves[0].hessian.elements[index] + halves[1].hessian.elements[index])
+        }
+        return InputDrift(halves: halves, hessian: rest)
     }
 
     /// Lets the model as it was pass the half layer that a matrix belongs to.

@@ -2,10 +2,11 @@ import Kernels
 
 /// How far the inputs of a layer are from what they were in the model before it was quantized.
 ///
-/// With inputs x and residual stream r as they were, x̃ and r̃ as they are, and the tokens' weights w. The
-/// calibration text comes in two halves, so that what one half says can be tried on the other.
+/// With inputs x and residual stream r as they were, x̃ and r̃ as they are, and the tokens' weights w. What
+/// was compared of the calibration text comes in two halves, so that what one half says can be tried on the
+/// other.
 package struct InputDrift: Sendable {
-    /// Sums over half of the calibration tokens, divided by the number of all tokens.
+    /// Sums over half of the tokens that were compared, divided by the number of both halves' tokens.
     package struct Half: Sendable {
         /// Σ w·x̃·x̃ᵀ: (columns, columns).
         package let hessian: Matrix
@@ -30,11 +31,12 @@ package struct InputDrift: Sendable {
     }
 
     package let halves: [Half]
+    /// Σ w·x̃·x̃ᵀ / Σ 1 over all calibration tokens, those too that were not compared: (columns, columns).
+    package let hessian: Matrix
 
-    package init(halves: [Half]) { self.halves = halves }
-
-    /// Of all tokens, divided by their number.
-    package var hessian: Matrix { halves[0].hessian.sum(with: halves[1].hessian) }
+    package init(halves: [Half], hessian: Matrix) {
+        (self.halves, self.hessian) = (halves, hessian)
+    }
 }
 
 /// Weights that make up for what the layers before have lost.

@@ -73,7 +73,8 @@ import Testing
                             product(chosen, { before[$0, $1] - after[$0, $1] }, rows: columns)))
             }
             return DriftCompensation(
-                InputDrift(halves: halves), hessian: Hessian(whole, dampingFraction: 1e-6),
+                InputDrift(halves: halves, hessian: whole),
+                hessian: Hessian(whole, dampingFraction: 1e-6),
                 workers: Workers(threadCount: threadCount))
         }
 
@@ -131,7 +132,7 @@ import Testing
         let hessian = Matrix(rows: layer.columns, columns: layer.columns)
         let drift = InputDrift.Half(hessian: hessian, change: .ofInputs(hessian))
         let compensation = DriftCompensation(
-            InputDrift(halves: [drift, drift]),
+            InputDrift(halves: [drift, drift], hessian: hessian),
             hessian: Hessian(
                 layer.product(0..<layer.tokens, { layer.after[$0, $1] }, rows: layer.columns)),
             workers: oneWorker)
