@@ -22,7 +22,9 @@ package struct GPTQ: Sendable {
     /// Times that the scales are refitted, each time followed by descent.
     package var refits = 1
     /// Passes in which blocks take turns to be rounded anew, under several scales, after each refit.
-    package var blockPasses = 3
+    package var blockPasses = 1
+    /// The same of grids with super-blocks, whose units are refitted after each.
+    package var superBlockPasses = 3
     /// Times that feedback starts over with the scales that were reached.
     package var restarts = 1
     /// Passes of descent over all codes, after each refit.
@@ -69,7 +71,7 @@ package struct GPTQ: Sendable {
         let builder = try QuantizedMatrixBuilder(
             grid, rows: weights.rows, columns: weights.columns)
         let blocks =
-            blockPasses > 0 && grid.weightsPerScale <= Self.widestBlock
+            passes(grid) > 0 && grid.weightsPerScale <= Self.widestBlock
             ? BlockFactors(hessian, groupSize: grid.weightsPerScale) : nil
         let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
         try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
@@ -88,6 +90,11 @@ package struct GPTQ: Sendable {
                 squaredOutput: total.reference,
                 deadColumnCount: hessian.deadColumns.count,
                 dampingFraction: hessian.dampingFraction))
+    }
+
+    /// How often blocks take turns.
+    func passes(_ grid: LevelGrid) -> Int {
+        grid.subBlocks == nil ? blockPasses : superBlockPasses
     }
 
     /// What errors in each column count for the search for scales.

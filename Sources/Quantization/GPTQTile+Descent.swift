@@ -24,14 +24,8 @@ extension GPTQTile {
                     moveScale(ofBlock: block, batch: batch, changes: changes)
                 }
             }
-            for rest in [0..<start, batch.upperBound..<columns] where !rest.isEmpty {
-                multiply(
-                    MatrixOperand(
-                        hessian.damped.pointer(toRow: rest.lowerBound, column: start),
-                        stride: columns),
-                    MatrixOperand(changes.lanes(0), stride: Tile.lanes),
-                    into: gradient.lanes(rest.lowerBound), stride: Tile.lanes, rows: rest.count,
-                    inner: batch.count, columns: Tile.lanes, scale: -1, keep: 1)
+            for rest in [0..<start, batch.upperBound..<columns] {
+                follow(changes.lanes(0), of: batch, in: rest)
             }
         }
     }

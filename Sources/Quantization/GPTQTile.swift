@@ -70,7 +70,7 @@ final class GPTQTile {
         for round in 0..<max(method.refits, 1) {
             if round < method.refits, !search.grid.hasMinimum { refitScales() }
             if let blocks {
-                for _ in 0..<method.blockPasses {
+                for _ in 0..<method.passes(search.grid) {
                     improveBlocks(blocks, batchSize: method.batchSize)
                     if method.refits > 0 { refitUnits() }
                 }

@@ -128,7 +128,8 @@ import Testing
         ] {
             var method = GPTQ()
             (method.refits, method.descentPasses) = (refits, passes)
-            (method.blockPasses, method.restarts) = (blocks, restarts)
+            (method.blockPasses, method.superBlockPasses) = (blocks, blocks)
+            method.restarts = restarts
             let result = try method.quantize(
                 layer.weights, to: encoding, hessian: hessian, workers: oneWorker)
             let errors = layer.errors(of: result.decoded, damping: hessian.damping)
