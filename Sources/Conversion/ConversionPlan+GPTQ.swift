@@ -29,7 +29,7 @@ extension ConversionPlan {
             ? try DriftMeter(
                 Decoder(
                     model, positionCount: recipe.calibrationWindows[0].count, workers: workers),
-                sequences: recipe.calibrationWindows, comparedTokenCount: Self.comparedTokenCount)
+                sequences: recipe.calibrationWindows, comparedTokenCount: comparedTokenCount(model))
             : nil
         let quantizer = SequentialQuantizer(
             weighting: recipe.tokenWeighting, driftMeter: driftMeter
@@ -128,9 +128,17 @@ extension ConversionPlan {
         }
     }
 
-    /// Tokens on which the model is compared with what it was, at most. Comparing a token costs more than
-    /// half of all else that is done with it; a third of a hundred windows of 512 does nearly as well as all.
-    private static let comparedTokenCount = 20480
+    /// Tokens on which a model is compared with what it was, at most.
+    ///
+    /// Comparing a token costs more than half of all else that is done with it, and a third of a hundred
+    /// windows of 512 does nearly as well as all. Where layers are small, all may be compared.
+    private func comparedTokenCount(_ model: LanguageModel) -> Int {
+        let weightsPerLayer = model.tensors.reduce(0) { sum, tensor in
+            let shape = tensor.value.descriptor
+            return tensor.key.layer == 0 ? sum + shape.rows * shape.columns : sum
+        }
+        return max(20480, 80_000_000_000 / max(1, weightsPerLayer))
+    }
 
     /// Writes matrices that were quantized in the source's row order.
     private func write(
