@@ -18,7 +18,7 @@ for type in q4_0 iq4_nl; do
     "$bin/quantize" "$model" "$out/rtn-$type.gguf" --method rtn --type $type \
         --calibration "$calibration" --nsamples 100 --quiet
 done
-for type in q4_0 iq4_nl q5_0; do
+for type in q4_0 iq4_nl q5_0 q2_k; do
     /usr/bin/env time -f "%e s, %U s of CPU, %M KiB" "$bin/quantize" "$model" \
         "$out/gptq-$type.gguf" --method gptq --type $type \
         --calibration "$calibration" --nsamples 100 --quiet
@@ -28,7 +28,7 @@ done
     --calibration "$calibration" --nsamples 100 --threads 1 --quiet
 cmp "$out/gptq-q4_0.gguf" "$out/one-thread.gguf" && echo "one thread: the same bytes"
 
-for name in f16 q8_0 q4_0 rtn-q4_0 rtn-iq4_nl gptq-q4_0 gptq-iq4_nl gptq-q5_0; do
+for name in f16 q8_0 q4_0 rtn-q4_0 rtn-iq4_nl gptq-q4_0 gptq-iq4_nl gptq-q5_0 gptq-q2_k; do
     "$bin/evalppl" "$out/$name.gguf" --text "$evaluation" --chunks 48 \
         --reference "$out/f16.gguf" --json "$out/$name.json" --quiet
     "$python" "$root/Reports/llama_eval.py" "$out/$name.gguf" --text "$evaluation" --chunks 48 \
