@@ -25,6 +25,23 @@ TARGET static inline __attribute__((always_inline)) void FUNCTION(round_to_level
     for (int j = 0; j < LANES; j++) out[j] = level[j];
 }
 
+/* The weighted sums of levels, their squares and their products with the weights, in one run of lanes. */
+TARGET static inline __attribute__((always_inline)) void FUNCTION(add_level_sums)(
+    const float *x, const float *weights, size_t columns, size_t lanes, const float *minimums,
+    const float *inverse_scales, const detent_levels *levels, float *l, float *ll, float *lx) {
+    for (size_t column = 0; column < columns; column++) {
+        const float *value = x + column * lanes, *weight = weights + column * lanes;
+        float level[LANES];
+        FUNCTION(round_to_levels)(value, minimums, inverse_scales, levels, level);
+        for (int j = 0; j < LANES; j++) {
+            float weighted = weight[j] * level[j];
+            l[j] += weighted;
+            ll[j] += weighted * level[j];
+            lx[j] += weighted * value[j];
+        }
+    }
+}
+
 TARGET static void FUNCTION(level_sums)(const float *x, const float *weights, size_t columns,
                                         size_t lanes, const float *minimums,
                                         const float *inverse_scales, const detent_levels *levels,
@@ -35,18 +52,8 @@ TARGET static void FUNCTION(level_sums)(const float *x, const float *weights, si
             minimum[j] = minimums[lane + j];
             inverse[j] = inverse_scales[lane + j];
         }
-        for (size_t column = 0; column < columns; column++) {
-            const float *value = x + column * lanes + lane;
-            const float *weight = weights + column * lanes + lane;
-            float level[LANES];
-            FUNCTION(round_to_levels)(value, minimum, inverse, levels, level);
-            for (int j = 0; j < LANES; j++) {
-                float weighted = weight[j] * level[j];
-                l[j] += weighted;
-                ll[j] += weighted * level[j];
-                lx[j] += weighted * value[j];
-            }
-        }
+        FUNCTION(add_level_sums)(x + lane, weights + lane, columns, lanes, minimum, inverse, levels, l,
+                                 ll, lx);
         for (int j = 0; j < LANES; j++) {
             sums[lane + j] = l[j];
             sums[lanes + lane + j] = ll[j];
@@ -100,19 +107,10 @@ TARGET static void FUNCTION(level_scales)(const float *x, const float *weights, 
             extreme[j] = fabsf(extreme[j]) < FLT_MIN ? 0.0f : 1.0f / extreme[j];
         }
         for (size_t target = 0; target < target_count; target++) {
-            float inverse[LANES], ll[LANES] = {0}, lx[LANES] = {0};
+            float inverse[LANES], l[LANES] = {0}, ll[LANES] = {0}, lx[LANES] = {0};
             for (int j = 0; j < LANES; j++) inverse[j] = targets[target] * extreme[j];
-            for (size_t column = 0; column < columns; column++) {
-                const float *value = x + column * lanes + lane;
-                const float *weight = weights + column * lanes + lane;
-                float level[LANES];
-                FUNCTION(round_to_levels)(value, minimum, inverse, levels, level);
-                for (int j = 0; j < LANES; j++) {
-                    float weighted = weight[j] * level[j];
-                    ll[j] += weighted * level[j];
-                    lx[j] += weighted * value[j];
-                }
-            }
+            FUNCTION(add_level_sums)(x + lane, weights + lane, columns, lanes, minimum, inverse, levels,
+                                     l, ll, lx);
             for (int j = 0; j < LANES; j++) {
                 float scale = lx[j] / (ll[j] > 0.0f ? ll[j] : 1.0f);
                 float error = xx[j] - scale * lx[j];
