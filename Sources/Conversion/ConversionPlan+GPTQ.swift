@@ -34,11 +34,7 @@ extension ConversionPlan {
         let quantizer = SequentialQuantizer(
             weighting: recipe.tokenWeighting, driftMeter: driftMeter
         ) { request in
-            let hessian = Hessian(
-                request.hessian, dampingFraction: recipe.dampingFraction, order: recipe.columnOrder)
-            let compensation = request.drift.map {
-                DriftCompensation($0, hessian: hessian, workers: workers)
-            }
+            let (hessian, compensation) = prepared(request, recipe.dampingFraction, workers)
             var replacements: [TensorRole: Matrix] = [:]
             for index in Set(request.roles.compactMap { pieceByRole[$0] }).sorted() {
                 let piece = pieces[index]
@@ -86,11 +82,7 @@ extension ConversionPlan {
                 let damping =
                     isEmbedding
                     ? max(Self.embeddingDamping, recipe.dampingFraction) : recipe.dampingFraction
-                let hessian = Hessian(
-                    request.hessian, dampingFraction: damping, order: recipe.columnOrder)
-                let compensation = request.drift.map {
-                    DriftCompensation($0, hessian: hessian, workers: workers)
-                }
+                let (hessian, compensation) = prepared(request, damping, workers)
                 let encoding = tensors[piece.index].target.encoding
                 reports[piece.roles[0]] = try quantizeRows(
                     of: piece, to: output, workers, take: { if isEmbedding { headBytes += $0 } }
@@ -126,6 +118,18 @@ extension ConversionPlan {
                 }
             }
         }
+    }
+
+    /// A request's statistics, factored once for all of its matrices.
+    private func prepared(
+        _ request: SequentialQuantizer.Request, _ dampingFraction: Float, _ workers: Workers
+    ) -> (Hessian, DriftCompensation?) {
+        let hessian = Hessian(
+            request.hessian, dampingFraction: dampingFraction, order: recipe.columnOrder)
+        return (
+            hessian,
+            request.drift.map { DriftCompensation($0, hessian: hessian, workers: workers) }
+        )
     }
 
     /// Tokens on which a model is compared with what it was, at most.
