@@ -61,10 +61,12 @@ let package = Package(
         library("ProgressReporting", []),
         // Layer 1
         library("Kernels", ["CKernels", "COneDNN", "CLAPACK"]),
-        library("TensorIR", ["ByteIO", orderedCollections]),
+        library("TensorIR", ["ByteIO", orderedCollections, crypto]),
         // Layer 2
         library("SafetensorsFormat", ["TensorIR"]),
         library("GGUFFormat", ["TensorIR"]),
+        // GGUF's own encoding of metadata is also DTZ's.
+        library("DTZFormat", ["GGUFFormat", "Kernels", "CZstd", "ProgressReporting"]),
         library(
             "BlockFormats", ["TensorIR", "CKernels", "Kernels"],
             exclude: ["make_codebook_tables.py"]),
@@ -89,9 +91,8 @@ let package = Package(
         library(
             "Conversion",
             [
-                "Calibration", "SafetensorsFormat", "GGUFFormat", "Tokenization",
+                "Calibration", "SafetensorsFormat", "GGUFFormat", "DTZFormat", "Tokenization",
                 "ProgressReporting",
-                crypto,
             ]),
         // Layer 6
         library("Detent", ["Conversion", "Evaluation", "Generation", "Reporting"]),
@@ -111,6 +112,7 @@ let package = Package(
         tests("TensorIRTests", ["TensorIR"]),
         tests("SafetensorsFormatTests", ["SafetensorsFormat"]),
         tests("GGUFFormatTests", ["GGUFFormat"]),
+        tests("DTZFormatTests", ["DTZFormat"]),
         tests("BlockFormatsTests", ["BlockFormats"]),
         tests("TokenizationTests", ["Tokenization", "GGUFFormat"], exclude: ["Vectors"]),
         tests("ArchitecturesTests", ["Architectures"]),
@@ -123,10 +125,12 @@ let package = Package(
         tests("CalibrationTests", ["Calibration", "Conversion"]),
         tests("TransformsTests", ["Transforms", "Inference", "Conversion"]),
         tests("EvaluationTests", ["Evaluation"]),
-        tests("ConformanceTests", ["SafetensorsFormat", "GGUFFormat", "BlockFormats"]),
+        tests(
+            "ConformanceTests",
+            ["SafetensorsFormat", "GGUFFormat", "DTZFormat", "BlockFormats"]),
         tests(
             "MutationTests",
-            ["SafetensorsFormat", "GGUFFormat", "Tokenization", "Quantization"]),
+            ["SafetensorsFormat", "GGUFFormat", "DTZFormat", "Tokenization", "Quantization"]),
         tests("ConversionTests", ["Conversion"], exclude: ["Vectors"]),
         tests("CommandTests", ["DetentCLI"], exclude: ["Golden"]),
         tests("EndToEndTests", ["Detent", "BundledData"]),

@@ -55,6 +55,18 @@ public final class MappedFile: @unchecked Sendable {
         return try body(bytes)
     }
 
+    /// Lets the system take back the memory of a range that has been read. Nothing is lost: whoever
+    /// reads there again has it read from the file.
+    public func release(_ range: Range<Int>) {
+        guard let address = bytes.baseAddress else { return }
+        // Whole pages only: those at the ends may belong to a neighbour that is being read.
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let start = (range.lowerBound + page - 1) / page * page
+        let end = min(range.upperBound, bytes.count) / page * page
+        guard start < end else { return }
+        madvise(UnsafeMutableRawPointer(mutating: address + start), end - start, MADV_DONTNEED)
+    }
+
     /// The whole file as an array, for small documents such as `config.json`.
     public static func contents(ofFile path: String) throws(SystemError) -> [UInt8] {
         let file = try MappedFile(path: path)

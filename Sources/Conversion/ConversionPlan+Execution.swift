@@ -1,6 +1,7 @@
 import Architectures
 import BlockFormats
 import ByteIO
+import DTZFormat
 import Calibration
 import GGUFFormat
 import Inference
@@ -83,6 +84,7 @@ extension ConversionPlan {
     }
 
     private func carryOut(_ progress: some ProgressSink) throws -> ConversionSummary {
+        if model == nil, isCompressed { return try compress(progress) }
         try checkEncoders()
         let workers = Workers(threadCount: recipe.threadCount)
         // What a rotation would spread over rows was looked for before it.
@@ -100,9 +102,40 @@ extension ConversionPlan {
         }
         try checkTokenizer(of: output)
         try checkGaps(summary.gaps)
-        try output.finish()
+        try output.finish(recipe, progress: progress)
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
         return summary
+    }
+
+    /// Puts the files as they are into a DTZ file.
+    private func compress(_ progress: some ProgressSink) throws -> ConversionSummary {
+        try DTZWriter.write(
+            OriginalFiles.adding(to: input), to: outputPath, options: recipe.dtzOptions,
+            progress: progress)
+        var summary = ConversionSummary()
+        summary.byteCount = FileSystem.byteCount(outputPath) ?? 0
+        return summary
+    }
+
+    /// Copies tensors that are stored in pieces, one piece of any tensor after the other.
+    private func copyPieces(
+        to output: PendingOutput, _ workers: Workers, _ progress: some ProgressSink
+    ) throws {
+        let pieces = tensors.enumerated().flatMap { index, tensor in
+            let count = (tensor.source as? any PiecewiseTensor)?.pieceCount ?? 0
+            return (0..<count).map { (tensor: index, piece: $0) }
+        }
+        let phase = Phase("Writing", unit: "bytes")
+        try progress.phase(phase, total: tensorByteCount) {
+            try workers.forEach(pieces.count) { number in
+                let (index, piece) = pieces[number]
+                guard let source = tensors[index].source as? any PiecewiseTensor else { return }
+                try source.withPiece(piece) { bytes, offset in
+                    try output.sink.write(bytes, tensor: index, at: offset)
+                    progress.advance(phase, by: bytes.count)
+                }
+            }
+        }
     }
 
     /// Copies or encodes tensors with the reference encoders, some rows at a time.
@@ -110,6 +143,10 @@ extension ConversionPlan {
         _ indices: some Collection<Int>, to output: PendingOutput, _ workers: Workers,
         _ progress: some ProgressSink
     ) throws {
+        let arePieces = tensors.allSatisfy { $0.isCopied && $0.source is any PiecewiseTensor }
+        if arePieces, indices.count == tensors.count {
+            return try copyPieces(to: output, workers, progress)
+        }
         let phase = Phase("Writing", unit: "tensors")
         try progress.phase(phase, total: indices.count) {
             for index in indices {

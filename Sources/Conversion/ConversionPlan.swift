@@ -60,7 +60,10 @@ public struct ConversionPlan: Sendable {
     /// Nil where a file is copied without knowing its architecture.
     public private(set) var model: LanguageModel?
     public let outputPath: String
+    /// What is written; of a DTZ file, what is in it.
     public let format: OutputFormat
+    /// Whether a DTZ file is written.
+    public var isCompressed: Bool { OutputFormat.isCompressed(outputPath) }
     public let recipe: Recipe
     public private(set) var tensors: [Tensor]
     var metadata: Metadata
@@ -75,7 +78,7 @@ public struct ConversionPlan: Sendable {
         self.input = input
         self.outputPath = outputPath
         self.recipe = recipe
-        format = OutputFormat(path: outputPath)
+        format = OutputFormat(path: outputPath, dialect: recipe.dialect(of: input))
         try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
 
         // A copy that changes neither names nor weights needs no knowledge of the architecture.
@@ -87,6 +90,10 @@ public struct ConversionPlan: Sendable {
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
             allocation = nil
+            // The index names shards that are made again, or not.
+            if !isCompressed, OriginalFiles.paths(of: self) == nil {
+                documents = documents.filter { !OriginalFiles.isIndex($0.key) }
+            }
             return
         }
 

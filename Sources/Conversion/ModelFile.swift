@@ -1,4 +1,5 @@
 import ByteIO
+import DTZFormat
 import GGUFFormat
 import SafetensorsFormat
 import TensorIR
@@ -6,21 +7,57 @@ import Tokenization
 
 /// Opens models of any supported format.
 public enum ModelFile {
-    /// Opens a GGUF file, a safetensors file or a Hugging Face folder.
+    /// Opens a GGUF, safetensors or DTZ file or a Hugging Face folder.
     ///
     /// What a file is, its first bytes decide, not its name.
     /// - Throws: `SystemError` for what cannot be read, `FormatError` naming file, field and byte.
     public static func open(_ path: String) throws -> Checkpoint {
+        var checkpoint = try container(path)
+        guard checkpoint.dialect == .huggingFace else { return checkpoint }
+        for name in checkpoint.documents.keys where OriginalFiles.isIndex(name) {
+            checkpoint.documents[name] = nil
+        }
+        return try QuantizedCheckpoint.gathered(checkpoint)
+    }
+
+    /// Opens the same as it lies in its files: tensors that together are one quantized matrix stay apart.
+    ///
+    /// - Parameters:
+    ///   - path: what `open` takes.
+    ///   - base: the model that a DTZ file holds the difference from; by default the one beside it of the
+    ///     name that the file states.
+    /// - Returns: the model, under the names and in the encodings of the files.
+    /// - Throws: as `open` does.
+    public static func container(_ path: String, base: String? = nil) throws -> Checkpoint {
         if FileSystem.isFolder(path) { return try openFolder(path) }
+        if let file = try dtz(path, base: base) { return try file.checkpoint() }
         if try MappedFile(path: path).withBytes(GGUFFile.looksLike) {
             return try GGUFCheckpoint.open(path: path)
         }
-        if path.hasSuffix(".gguf") {
+        for (name, magic) in [(".gguf", "GGUF"), (".dtz", "DTZ")] where path.hasSuffix(name) {
             throw FormatError(
-                .inconsistent, in: "magic", at: 0, "the file does not start with 'GGUF'", path: path
-            )
+                .inconsistent, in: "magic", at: 0, "the file does not start as \(magic) does",
+                path: path)
         }
-        return try QuantizedCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
+        return try SafetensorsCheckpoint.open(path: path)
+    }
+
+    /// Opens a DTZ file, or returns nil for what is none.
+    static func dtz(
+        _ path: String, base: String? = nil, isSalvaged: Bool = false
+    ) throws -> DTZFile? {
+        guard try MappedFile(path: path).withBytes(DTZFile.looksLike) else { return nil }
+        return try DTZFile(path: path, isSalvaged: isSalvaged) { name in
+            // A file must not be able to lead the reader elsewhere: its base lies beside it, unless the
+            // user says where.
+            let place = base ?? sibling(splitPath(name).name, of: path)
+            guard FileSystem.exists(place) else {
+                throw ModelError(
+                    "'\(path.escapedForDisplay)' holds the difference from "
+                        + "'\(name.escapedForDisplay)', which is not beside it")
+            }
+            return try container(place)
+        }
     }
 
     /// The files that a tokenizer is read from, the first that is there.
@@ -53,14 +90,24 @@ public enum ModelFile {
 
     private static func openFolder(_ path: String) throws -> Checkpoint {
         let names = try FileSystem.names(inFolder: path)
-        let ggufs = names.filter { $0.hasSuffix(".gguf") }
-        guard !ggufs.isEmpty, !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
-            return try QuantizedCheckpoint.gathered(SafetensorsCheckpoint.open(path: path))
+        guard !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
+            return try SafetensorsCheckpoint.open(path: path)
         }
-        guard ggufs.count == 1 || ggufs[0].contains("-00001-of-") else {
-            throw ModelError(
-                "'\(path.escapedForDisplay)' holds \(ggufs.count) GGUF files; name one of them")
+        for (kind, fileExtension) in [("GGUF", ".gguf"), ("DTZ", ".dtz")] {
+            let files = names.filter { $0.hasSuffix(fileExtension) && !$0.hasPrefix(".") }
+            guard !files.isEmpty else { continue }
+            guard files.count == 1 || files[0].contains("-00001-of-") else {
+                throw ModelError(
+                    "'\(path.escapedForDisplay)' holds \(files.count) \(kind) files; name one of "
+                        + "them")
+            }
+            return try container("\(path)/\(files[0])")
         }
-        return try GGUFCheckpoint.open(path: "\(path)/\(ggufs[0])")
+        return try SafetensorsCheckpoint.open(path: path)
     }
+}
+
+extension Checkpoint {
+    /// Whether the tensors lie in a DTZ file.
+    public var isInDTZ: Bool { tensors.first is DTZTensor }
 }

@@ -1,4 +1,5 @@
 import Calibration
+import DTZFormat
 import Quantization
 import TensorIR
 
@@ -58,6 +59,8 @@ public struct Recipe: Sendable {
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?
+    /// How a DTZ file is written.
+    public var compression = DTZOptions()
 
     public init(encoding: Encoding? = nil, method: Method = .encode) {
         (self.encoding, self.method) = (encoding, method)
@@ -70,6 +73,23 @@ public struct Recipe: Sendable {
     /// Whether the source's encodings stay.
     var keepsEncodings: Bool {
         encoding == nil && mix == nil && budget == nil && types == TensorTypes()
+    }
+
+    /// How a DTZ file is written on the recipe's threads, which are two unless it says otherwise.
+    var dtzOptions: DTZOptions {
+        var options = compression
+        options.threadCount = threadCount ?? options.threadCount
+        return options
+    }
+
+    /// Whose conventions the content of a DTZ file follows, unless its name says so.
+    func dialect(of input: Checkpoint) -> Checkpoint.Dialect {
+        switch encoding {
+        case .block: .gguf
+        case .grouped: .huggingFace
+        case .scalar, nil:
+            mix != nil || budget != nil || types != TensorTypes() ? .gguf : input.dialect
+        }
     }
 
     /// Whether other weights than the source's are quantized.

@@ -17,6 +17,7 @@ struct DetentCommand: RootCommand {
         version: versionText,
         subcommands: [
             QuantizeCommand.self, ConvertCommand.self, EvaluateCommand.self, InspectCommand.self,
-            ImportanceCommand.self, TokenizeCommand.self, LogitsCommand.self, GenerateCommand.self,
+            VerifyCommand.self, ImportanceCommand.self, TokenizeCommand.self, LogitsCommand.self,
+            GenerateCommand.self,
         ])
 }

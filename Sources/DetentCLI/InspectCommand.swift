@@ -40,7 +40,8 @@ private struct Inspection {
     }
 
     private var dialectName: String {
-        checkpoint.dialect == .gguf ? "GGUF" : "Hugging Face (safetensors)"
+        (checkpoint.isInDTZ ? "DTZ, of " : "")
+            + (checkpoint.dialect == .gguf ? "GGUF" : "Hugging Face (safetensors)")
     }
 
     var text: String {
@@ -79,6 +80,7 @@ private struct Inspection {
         var members: JSON.Members = ["schema": 1]
         members.merge(summary.json.object ?? [:]) { $1 }
         members["format"] = .string(checkpoint.dialect == .gguf ? "gguf" : "safetensors")
+        members["compressed"] = .bool(checkpoint.isInDTZ)
         members["metadata"] = .object(checkpoint.metadata.mapValues(\.json))
         members["documents"] = .array(checkpoint.documents.keys.map(JSON.string))
         members["encodings"] = .array(summary.encodings.map(\.json))

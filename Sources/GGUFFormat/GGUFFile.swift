@@ -64,8 +64,8 @@ package struct GGUFHeader {
         reader.subject = "tensor count"
         let tensorCount = try reader.count(ofElementsAtLeast: GGUFTensorClaim.minimumByteCount)
         reader.subject = "key-value count"
-        // The shortest pair: a key of one byte behind its length, a type, one byte of value.
-        let pairCount = try reader.count(ofElementsAtLeast: 8 + 1 + 4 + 1)
+        let pairCount = try reader.count(
+            ofElementsAtLeast: GGUFMetadataReader.minimumPairByteCount)
 
         var metadataReader = GGUFMetadataReader(reader: reader)
         metadata = try metadataReader.pairs(pairCount)

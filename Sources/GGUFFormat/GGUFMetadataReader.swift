@@ -3,6 +3,9 @@ import TensorIR
 
 /// Reads keys and values. Every length is compared with the bytes that remain before it is used.
 struct GGUFMetadataReader {
+    /// The shortest pair: a key of one byte behind its length, a type, one byte of value.
+    static let minimumPairByteCount = 8 + 1 + 4 + 1
+
     var reader: ByteReader
 
     /// Reads the key-value pairs, which follow the counts of the file's start.

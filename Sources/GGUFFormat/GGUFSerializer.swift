@@ -14,11 +14,7 @@ struct GGUFSerializer {
         serializer.bytes += GGUF.magic
         serializer.integer(GGUF.version)
         serializer.integer(UInt64(tensors.count))
-        serializer.integer(UInt64(metadata.count))
-        for (key, value) in metadata {
-            serializer.string(key.utf8)
-            serializer.value(value)
-        }
+        serializer.bytes += pairs(metadata)
         for (tensor, offset) in zip(tensors, offsets) {
             try serializer.entry(tensor, offset: offset)
         }
@@ -26,6 +22,17 @@ struct GGUFSerializer {
         // Files that hold a vocabulary alone end with their last key, as llama.cpp's own do.
         if rest > 0, !tensors.isEmpty {
             serializer.bytes += [UInt8](repeating: 0, count: alignment - rest)
+        }
+        return serializer.bytes
+    }
+
+    /// The number of pairs and the pairs.
+    static func pairs(_ metadata: Metadata) -> [UInt8] {
+        var serializer = GGUFSerializer()
+        serializer.integer(UInt64(metadata.count))
+        for (key, value) in metadata {
+            serializer.string(key.utf8)
+            serializer.value(value)
         }
         return serializer.bytes
     }

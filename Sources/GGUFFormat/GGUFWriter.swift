@@ -64,6 +64,22 @@ public final class GGUFWriter: TensorSink {
         return (layout.header.count, alignment)
     }
 
+    /// A single file as it would be written.
+    package static func layout(
+        metadata: Metadata, descriptors: [TensorDescriptor]
+    ) throws(ModelError) -> WrittenLayout {
+        try check(descriptors)
+        let alignment = try alignment(metadata)
+        let metadata = try GGUFSplit.metadata(
+            metadata, part: 0, of: 1, tensorCount: descriptors.count)
+        let layout = try GGUFLayout(descriptors, metadata: metadata, alignment: alignment)
+        return WrittenLayout(
+            header: layout.header, offsets: layout.offsets, byteCount: layout.byteCount)
+    }
+
+    /// Where the files are until `finish()`.
+    package var temporaryPaths: [String] { output.temporaryPaths }
+
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {
         try output.write(bytes, tensor: index, at: offset)
     }

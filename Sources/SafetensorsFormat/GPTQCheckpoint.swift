@@ -161,6 +161,8 @@ public final class GPTQWriter: TensorSink {
     /// Grouped matrices of which some parts have come.
     private let unfinished = Mutex<[Int: Unfinished]>([:])
     public var paths: [String] { writer.paths }
+    /// Where the files are until `finish()`.
+    package var temporaryPaths: [String] { writer.temporaryPaths }
 
     private struct Unfinished {
         var bytes: [UInt8]

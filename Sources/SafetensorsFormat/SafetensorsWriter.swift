@@ -61,6 +61,19 @@ public final class SafetensorsWriter: TensorSink {
         paths = files.map(\.path) + [indexPath]
     }
 
+    /// A single file as it would be written.
+    package static func layout(
+        descriptors: [TensorDescriptor], metadata: Metadata
+    ) throws(ModelError) -> WrittenLayout {
+        try check(descriptors)
+        let layout = try SafetensorsLayout(descriptors, metadata: header(metadata))
+        return WrittenLayout(
+            header: layout.header, offsets: layout.offsets, byteCount: layout.byteCount)
+    }
+
+    /// Where the files are until `finish()`.
+    package var temporaryPaths: [String] { output.temporaryPaths }
+
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {
         try output.write(bytes, tensor: index, at: offset)
     }

@@ -27,6 +27,8 @@ public struct Checkpoint: Sendable {
     public var files: [String]
     /// Bytes on disk of all files that hold tensors.
     public var byteCount: Int
+    /// What the files were before their tensors were compressed, where writers would make others.
+    public var originals: [OriginalFile] = []
 
     public init(
         path: String, dialect: Dialect, metadata: Metadata = [:],

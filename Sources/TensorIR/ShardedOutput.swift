@@ -65,6 +65,11 @@ package final class ShardedOutput: Sendable {
         writtenByteCount.add(bytes.count, ordering: .relaxed)
     }
 
+    /// Stores bytes of a file that belong to no tensor.
+    func write(_ bytes: [UInt8], file: Int, at offset: Int) throws(SystemError) {
+        try files[file].write(bytes, at: offset)
+    }
+
     /// Where the files are until `commit`.
     package var temporaryPaths: [String] { files.map(\.temporaryPath) }
 
@@ -95,5 +100,18 @@ package final class ShardedOutput: Sendable {
             size = byteCount > maximum ? byteCount : size + byteCount
         }
         return runs + [start..<byteCounts.count]
+    }
+}
+
+/// A file as its writer would lay it out.
+package struct WrittenLayout {
+    /// All that stands before the tensors.
+    package let header: [UInt8]
+    /// Where each tensor starts, in bytes from the start of the file.
+    package let offsets: [Int]
+    package let byteCount: Int
+
+    package init(header: [UInt8], offsets: [Int], byteCount: Int) {
+        (self.header, self.offsets, self.byteCount) = (header, offsets, byteCount)
     }
 }

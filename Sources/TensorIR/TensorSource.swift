@@ -19,6 +19,33 @@ extension TensorSource {
     }
 }
 
+/// A tensor that is stored in pieces, each of which is decoded as a whole.
+///
+/// Whoever wants all of it takes piece after piece; rows would have some pieces decoded twice.
+public protocol PiecewiseTensor: TensorSource {
+    var pieceCount: Int { get }
+
+    /// Lends the bytes of a piece to `body`, with their place in the tensor. Threads may call this at the
+    /// same time.
+    func withPiece<Result>(
+        _ piece: Int, _ body: (UnsafeRawBufferPointer, _ offset: Int) throws -> Result
+    ) throws -> Result
+}
+
+extension TensorSource {
+    /// Lends bytes of the tensor that need not be whole rows.
+    package func withBytes<Result>(
+        _ range: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let size = max(1, descriptor.rowByteCount)
+        let rows = range.lowerBound / size..<(range.upperBound + size - 1) / size
+        return try withBytes(rows: rows) { bytes in
+            let start = range.lowerBound - rows.lowerBound * size
+            return try body(UnsafeRawBufferPointer(rebasing: bytes[start..<start + range.count]))
+        }
+    }
+}
+
 /// A tensor inside a mapped file. Nothing is read before it is asked for.
 public struct MappedTensor: TensorSource {
     public let descriptor: TensorDescriptor
@@ -33,6 +60,14 @@ public struct MappedTensor: TensorSource {
         self.descriptor = descriptor
         self.file = file
         self.offset = offset
+    }
+
+    /// Tells the system that some of the tensor's bytes are not needed for now: they leave the process's memory
+    /// and are read again when they are asked for.
+    /// - Precondition: the tensor has the bytes.
+    package func release(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= descriptor.byteCount)
+        file.release(offset + range.lowerBound..<offset + range.upperBound)
     }
 
     public func withBytes<Result>(

@@ -1,0 +1,140 @@
+import ByteIO
+import Kernels
+import TensorIR
+
+/// A run of a tensor's bytes that has a frame of its own.
+struct Chunk: Sendable {
+    let tensor: Int
+    let range: Range<Int>
+}
+
+/// The chunks of all tensors in their order, some megabytes at a time.
+struct ChunkBatches {
+    private let directory: Directory
+    private var tensor = 0
+    private var start = 0
+
+    /// What is read and compressed between two writes: chunks for each thread, and so small that two of
+    /// these do not count.
+    private static let byteCount = 1 << 24
+    private static let count = 1024
+
+    init(_ directory: Directory) { self.directory = directory }
+
+    mutating func next() -> [Chunk]? {
+        var batch: [Chunk] = []
+        var byteCount = 0
+        while tensor < directory.tensors.count, batch.count < Self.count,
+            byteCount < Self.byteCount
+        {
+            let descriptor = directory.tensors[tensor]
+            guard start < descriptor.byteCount else {
+                (tensor, start) = (tensor + 1, 0)
+                continue
+            }
+            let size = directory.chunkByteCount(of: descriptor)
+            let end = start + min(size, descriptor.byteCount - start)
+            batch.append(Chunk(tensor: tensor, range: start..<end))
+            byteCount += end - start
+            start = end
+        }
+        return batch.isEmpty ? nil : batch
+    }
+}
+
+/// Compresses batches of chunks on several threads, and takes the tensors' digests on the way.
+struct BatchCompressor {
+    /// A frame, and XXH64 of what it decodes to.
+    typealias Result = (frame: [UInt8], checksum: UInt64)
+    private typealias Choices = [(choice: ChunkCodec.Choice, id: UInt8)]
+
+    private let tensors: [any TensorSource]
+    private let bases: [(any TensorSource)?]
+    private let transforms: [Transform]
+    private let workers: Workers
+    private let codec: ChunkCodec
+    /// How the tensors of the last batch are compressed.
+    private var choices: [Int: Choices] = [:]
+    var digests = RunningDigests()
+
+    init(
+        _ checkpoint: Checkpoint, base: Checkpoint?, transforms: [Transform], options: DTZOptions
+    ) {
+        tensors = checkpoint.tensors
+        let byName = Dictionary(
+            (base?.tensors ?? []).map { (ExactString($0.descriptor.name), $0) },
+            uniquingKeysWith: { first, _ in first })
+        bases = checkpoint.tensors.map { tensor in
+            let descriptor = tensor.descriptor
+            let base = byName[ExactString(descriptor.name)]
+            guard base?.descriptor.encoding == descriptor.encoding,
+                base?.descriptor.shape == descriptor.shape
+            else { return nil }
+            return base
+        }
+        self.transforms = transforms
+        workers = Workers(threadCount: options.threadCount)
+        codec = ChunkCodec(options: options, compressors: Pool { try ZstdCompressor() })
+    }
+
+    /// - Returns: a result for each chunk, the same for any number of threads.
+    mutating func compress(_ batch: [Chunk]) throws -> [Result] {
+        try choose(for: Set(batch.map(\.tensor)).sorted())
+        let results = Slots<Result>(count: batch.count)
+        let digests = Slots<RunningDigests>(count: 1)
+        digests[0] = self.digests
+        let (tensors, bases, codec, choices) = (tensors, bases, codec, choices)
+        // Digests cannot be cut: they are one item of work, and the longest.
+        try workers.forEach(batch.count + 1) { item in
+            guard item > 0 else {
+                var running = digests[0]
+                for chunk in batch {
+                    try tensors[chunk.tensor].withBytes(chunk.range) {
+                        running?.update($0, of: chunk.tensor)
+                    }
+                }
+                digests[0] = running
+                return
+            }
+            let chunk = batch[item - 1]
+            let choices = choices[chunk.tensor] ?? []
+            try tensors[chunk.tensor].withBytes(chunk.range) { bytes in
+                let usesBase = choices.contains { $0.choice.transform.isDelta }
+                let frame =
+                    if usesBase, let base = bases[chunk.tensor] {
+                        try base.withBytes(chunk.range) {
+                            try codec.smallestFrame(bytes, base: $0, choices)
+                        }
+                    } else {
+                        try codec.smallestFrame(bytes, base: nil, choices)
+                    }
+                results[item - 1] = (frame, XXH64.hash(bytes))
+            }
+        }
+        self.digests = digests[0] ?? self.digests
+        for chunk in batch {
+            for source in [tensors[chunk.tensor], bases[chunk.tensor]] {
+                (source as? MappedTensor)?.release(chunk.range)
+            }
+        }
+        return batch.indices.compactMap { results[$0] }
+    }
+
+    private mutating func choose(for batch: [Int]) throws {
+        choices = choices.filter { batch.contains($0.key) }
+        let new = batch.filter { choices[$0] == nil }
+        let chosen = Slots<[ChunkCodec.Choice]>(count: new.count)
+        let (tensors, bases, codec) = (tensors, bases, codec)
+        try workers.forEach(new.count) { index in
+            chosen[index] = try codec.choices(for: tensors[new[index]], base: bases[new[index]])
+        }
+        for (index, tensor) in new.enumerated() {
+            choices[tensor] = (chosen[index] ?? []).map { choice in
+                guard let id = transforms.firstIndex(of: choice.transform) else {
+                    return (ChunkCodec.Choice(transform: .none, effort: choice.effort), 0)
+                }
+                return (choice, UInt8(id))
+            }
+        }
+    }
+}

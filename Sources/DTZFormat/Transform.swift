@@ -1,0 +1,99 @@
+import TensorIR
+
+/// How the bytes of a chunk are put in another order before zstd sees them, so that equal kinds of bits
+/// lie together.
+///
+/// A chunk is cut into records, a record into fields. All records' first fields come first, then all
+/// second ones, and so on; bytes behind the last whole record stay last. Before that, a chunk may be
+/// combined with the same bytes of a base model by exclusive or, and the bits of each record may be
+/// turned so that a float's sign lies at the low end and its exponent in a byte of its own.
+///
+/// Specified in Formats/DTZ/SPECIFICATION.md, "Transforms".
+package struct Transform: Sendable, Hashable {
+    /// Whether the bytes are those of the model exclusive-or those of the base.
+    package var isDelta = false
+    /// Whether a record, as a little-endian integer, is turned left by one bit.
+    package let turnsSign: Bool
+    /// The sizes of a record's fields in bytes.
+    package let fields: [Int]
+
+    /// - Precondition: positive fields; where the sign turns, 2, 4 or 8 of one byte.
+    package init(fields: [Int], turnsSign: Bool = false, isDelta: Bool = false) {
+        precondition(Transform.isValid(fields: fields, turnsSign: turnsSign))
+        (self.fields, self.turnsSign, self.isDelta) = (fields, turnsSign, isDelta)
+    }
+
+    /// Bytes as they are.
+    package static let none = Transform(fields: [1])
+
+    /// Whether such a transform exists.
+    static func isValid(fields: [Int], turnsSign: Bool) -> Bool {
+        guard !fields.isEmpty, fields.allSatisfy({ $0 > 0 && $0 <= DTZ.maximumChunkCapacity }),
+            fields.reduce(0, +) <= DTZ.maximumChunkCapacity
+        else { return false }
+        return !turnsSign || [2, 4, 8].contains(fields.count) && fields.allSatisfy { $0 == 1 }
+    }
+
+    package var recordByteCount: Int { fields.reduce(0, +) }
+
+    /// Where the planes of a chunk end: what is compressed by itself.
+    package func planeEnds(of byteCount: Int) -> [Int] {
+        let records = byteCount / recordByteCount
+        var ends: [Int] = []
+        var end = 0
+        for field in fields where records > 0 {
+            end += records * field
+            ends.append(end)
+        }
+        if end < byteCount { ends.append(byteCount) }
+        return ends
+    }
+
+    /// The transforms that suit an encoding, the likeliest first.
+    package static func candidates(for encoding: Encoding) -> [Transform] {
+        switch encoding {
+        case .scalar(let type):
+            guard type.byteCount > 1 else { return [.none] }
+            let planes = [Int](repeating: 1, count: type.byteCount)
+            return [Transform(fields: planes, turnsSign: type.isFloatingPoint), .none]
+        case .block(let encoding): return [Transform(fields: encoding.storedFields), .none]
+        case .grouped(let encoding):
+            let scales = encoding.scaleType.byteCount + encoding.offsetByteCount
+            let codes = encoding.bytesPerGroup - scales
+            return [
+                Transform(fields: [Int](repeating: 1, count: scales) + [codes]), .none,
+            ]
+        }
+    }
+}
+
+extension BlockEncoding {
+    /// The sizes of a block's fields: single bytes for scales and minimums, runs of bytes for codes.
+    ///
+    /// The layouts are specified in Formats/GGUF/Blocks.md. A change here changes what is written, never
+    /// what can be read, for files state the fields that they were written with.
+    fileprivate var storedFields: [Int] {
+        func scales(_ count: Int) -> [Int] { [Int](repeating: 1, count: count) }
+        switch self {
+        case .q4_0, .iq4_nl, .q8_0: return scales(2) + [bytesPerBlock - 2]
+        case .q4_1, .q8_1: return scales(4) + [bytesPerBlock - 4]
+        case .q5_0: return scales(2) + [4, 16]
+        case .q5_1: return scales(4) + [4, 16]
+        case .q2_K: return [16, 64] + scales(4)
+        case .q3_K: return [32, 64] + scales(12) + scales(2)
+        case .q4_K: return scales(4) + scales(12) + [128]
+        case .q5_K: return scales(4) + scales(12) + [32, 128]
+        case .q6_K: return [128, 64] + scales(16) + scales(2)
+        case .q8_K: return scales(4) + [256, 32]
+        case .iq4_xs: return scales(2) + scales(2) + scales(4) + [128]
+        case .mxfp4: return [1, 16]
+        case .nvfp4: return scales(4) + [32]
+        case .tq1_0: return [52] + scales(2)
+        case .tq2_0: return [64] + scales(2)
+        case .iq1_m: return [32, 16] + scales(8)
+        case .iq1_s: return scales(2) + [32, 16]
+        case .iq2_xxs, .iq2_xs, .iq2_s, .iq3_xxs, .iq3_s, .q1_0, .q2_0:
+            return scales(2) + [bytesPerBlock - 2]
+        }
+    }
+}
