@@ -1,4 +1,4 @@
-"""Makes the conformance vectors of safetensors and GGUF, and says what each one holds.
+"""Makes the conformance vectors of safetensors, GGUF and DTZ, and says what each one holds.
 
     python3 Formats/make_vectors.py        (needs: pip install gguf safetensors numpy)
 
@@ -11,12 +11,16 @@ import json
 import os
 import shutil
 import struct
+import sys
 
 import gguf
 import numpy
 import safetensors
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "DTZ"))
+sys.dont_write_bytecode = True
+from dtz import NONE, PAIRS, QUADS, Tensor, dtz, original  # noqa: E402
 LIMIT = 8192  # bytes; a vector is read by people, too
 
 
@@ -583,5 +587,145 @@ def make_gguf():
     v.finish()
 
 
+# ---- DTZ ---------------------------------------------------------------------------------------
+
+
+BF16, F32, U8 = (0, "BF16"), (0, "F32"), (0, "U8")
+Q4_0 = (1, "Q4_0")
+
+
+def make_dtz():
+    v = Vectors("DTZ")
+
+    def stated(tensors):
+        return [(t.name, t.encoding[1], t.shape, t.data) for t in tensors]
+
+    def good(name, about, tensors, **more):
+        v.valid(name, dtz(tensors, **more), about, stated(tensors), canonical=False)
+
+    pairs = Tensor("w", BF16, [2, 3], some(12), transforms=(0,))
+    good("bf16.dtz", "one tensor in planes", [pairs], transforms=(PAIRS,))
+    good("empty.dtz", "no tensors", [])
+    good("shapes.dtz", "a scalar, no elements, six dimensions, bytes that are no whole record",
+         [Tensor("scalar", U8, [], some(1)), Tensor("none", BF16, [0, 5], b""),
+          Tensor("row", BF16, [1, 1, 1, 1, 1, 2], some(4), transforms=(1,)),
+          Tensor("rest", U8, [7], some(7), transforms=(2,))],
+         transforms=(NONE, PAIRS, (0, [2, 1])))
+    good("chunks.dtz", "chunks of 16 bytes, a transform for each, the last one shorter",
+         [Tensor("a", F32, [3, 3], some(36), chunk=16, transforms=(0, 1, 0)),
+          Tensor("b", F32, [4], some(16, 3), chunk=16, transforms=(1,))],
+         transforms=(NONE, QUADS), capacity=19)
+    good("blocks.dtz", "blocks larger than a chunk may be, scales apart from codes",
+         [Tensor("q", Q4_0, [2, 32], some(36), chunk=18, transforms=(0,))],
+         transforms=((0, [1, 1, 16]),), capacity=10)
+    good("names.dtz", "a name of no bytes, names that differ in composition alone",
+         [Tensor("", U8, [1], some(1)), Tensor("\u00e9", U8, [1], some(1)),
+          Tensor("e\u0301", U8, [1], some(1))])
+    grouped = (2, "F16", struct.pack("<BBBI", 4, 0, 1, 8))
+    groups = Tensor("g", grouped, [1, 8], some(7))
+    groups.encoding = (2, "F16", grouped[2])
+    v.valid("groups.dtz", dtz([groups], transforms=((0, [1, 1, 1, 4]),)), "codes in groups",
+            [("g", "INT4 g8 zero-point", [1, 8], some(7))], canonical=False)
+    document = (1, "config.json", b'{"model_type": "llama"}')
+    keys = struct.pack("<Q", 1) + struct.pack("<Q", 1) + b"k" + struct.pack("<IIQ", 8, 0, 0)[:4]
+    keys += struct.pack("<Q", 1) + b"v"
+    x = Tensor("x", U8, [4], some(4))
+    y = Tensor("y", U8, [2], some(2))
+    none = Tensor("none", U8, [0], b"")
+    kept = (2, "model.safetensors", original(11, [(1, 1), (0, 5)], b"HGGTT"))
+    v.valid("sections.dtz", dtz([x, y], [(0, "", keys), document, kept], dialect=1),
+            "metadata, a document, an original file", stated([x, y]), canonical=False,
+            metadata={"k": "v"})
+    good("unused.dtz", "transforms that no chunk has", [x], transforms=(NONE, QUADS, (2, [1])))
+
+    def bad(name, content, code, subject, offset, about):
+        v.invalid(name, content, code, subject, offset, about)
+
+    whole = dtz([pairs], transforms=(PAIRS,))
+
+    def put(at, value, file=whole):
+        return file[:at] + value + file[at + len(value):]
+
+    end = len(whole)
+    bad("not-dtz.dtz", put(8, b"XTZ"), "malformed", "header", 12, "another word in the header")
+    bad("version.dtz", dtz([x], version=2), "unsupportedVersion", "header", 12, "version 2")
+    bad("flags.dtz", dtz([x], flags=1), "unsupportedVersion", "header", 16, "an unknown flag")
+    bad("header-size.dtz", put(4, b"\x21"), "malformed", "header", 8, "a header of 33 bytes")
+    bad("header-cut.dtz", whole[:30], "truncated", "header: directory", 24, "the header ends early")
+    bad("directory-beyond.dtz", put(16, struct.pack("<Q", 1 << 40)), "truncated",
+        "header: directory", 24, "a directory of a terabyte")
+    bad("directory-bomb.dtz", dtz([x], claims=1 << 40), "limitExceeded", "header: directory", 32,
+        "a directory that decodes to a terabyte")
+    bad("directory-size.dtz", dtz([x], claims=1 << 27), "inconsistent", "directory", 40,
+        "a directory that decodes to less than it claims")
+    bad("directory-damaged.dtz", put(60, b"\xff"), "inconsistent", "directory", 40,
+        "a byte of the directory is another")
+    bad("footer-missing.dtz", whole[:-48], "malformed", "footer", end - 48 - 48 + 4,
+        "the footer is cut off")
+    bad("cut-in-footer.dtz", whole[:-1], "malformed", "footer", end - 49 + 4,
+        "the last byte is missing")
+    bad("index-elsewhere.dtz", dtz([x], footer_offset=41), "inconsistent", "footer",
+        len(dtz([x])) - 0, "the index does not end at the footer")
+    bad("index-short.dtz", dtz([x], index=lambda b: b[:-1]), "truncated", "index: tensor 'x'",
+        64, "an index that ends in a chunk")
+    bad("index-long.dtz", dtz([x], index=lambda b: b + b"\0"), "inconsistent",
+        "index: tensor 'x'", 76, "a byte behind the last chunk")
+    bad("chunks-short.dtz", dtz([x], index=lambda b: b[:64] + struct.pack("<I", 3) + b[68:]),
+        "inconsistent", "index", 0, "chunks that end before the index")
+    bad("chunks-beyond.dtz", dtz([x], index=lambda b: b[:64] + b"\xff" * 4 + b[68:]),
+        "truncated", "tensor 'x'", 0, "a chunk of four gigabytes")
+    bad("chunk-size.dtz", dtz([x], capacity=0), "limitExceeded", "directory: chunk size", 4,
+        "chunks of no bytes")
+    bad("dialect.dtz", dtz([x], dialect=2), "malformed", "directory: dialect", 5,
+        "an unknown dialect")
+    bad("name-twice.dtz", dtz([x, x]), "duplicateName", "directory: tensor 1", 0, "two tensors x")
+    bad("name-not-utf8.dtz", dtz([x], directory=lambda b: b.replace(b"x", b"\xff")), "malformed",
+        "directory: tensor 0", 0, "a name that is not UTF-8")
+    bad("encoding-unknown.dtz", dtz([Tensor("x", (1, "Q4_9"), [32], b"")]), "unsupportedVersion",
+        "directory: tensor 0", 0, "an encoding that nobody knows")
+    bad("groups-of-none.dtz",
+        dtz([Tensor("x", (2, "F16", struct.pack("<BBBI", 4, 0, 1, 0)), [8], b"")]),
+        "inconsistent", "directory: tensor 0", 0, "groups of no columns")
+    bad("shape-overflow.dtz", dtz([Tensor("x", U8, [1 << 62, 4], b"")]), "limitExceeded",
+        "directory: tensor 0", 0, "more bytes than can be counted")
+    bad("shape-row.dtz", dtz([Tensor("x", Q4_0, [33], b"")]), "limitExceeded",
+        "directory: tensor 0", 0, "a row that is no whole blocks")
+    bad("shape-huge.dtz", dtz([Tensor("x", U8, [1 << 60], b"")]), "truncated",
+        "index: tensor 'x'", 64, "an exabyte, without chunks")
+    bad("tensors-beyond.dtz",
+        dtz([], directory=lambda b: b[:-8] + struct.pack("<Q", 1 << 60)), "limitExceeded",
+        "directory: tensor count", 0, "more tensors than bytes")
+    for name, transform, code, about in [
+            ("transform-none", (0, []), "inconsistent", "a record of no bytes"),
+            ("transform-zero", (0, [1, 0]), "inconsistent", "a field of no bytes"),
+            ("transform-large", (0, [1 << 26, 1]), "inconsistent", "a record above the limit"),
+            ("transform-sign", (1, [1, 1, 1]), "inconsistent", "a sign in three bytes"),
+            ("transform-flags", (4, [1]), "unsupportedVersion", "an unknown flag")]:
+        bad(f"{name}.dtz", dtz([none], transforms=(transform,)), code, "directory: transforms", 0,
+            about)
+    bad("section-kind.dtz", dtz([x], [(9, "a", b"")]), "unsupportedVersion",
+        "directory: section 0", 0, "an unknown kind of section")
+    for name, text in [("up", ".."), ("path", "a/b"), ("none", ""), ("zero", "a\0b")]:
+        bad(f"document-{name}.dtz", dtz([x], [(1, text, b"")]), "malformed",
+            "directory: section 0", 0, "a document whose name leads elsewhere")
+    bad("document-twice.dtz", dtz([x], [document, document]), "duplicateName",
+        "directory: section 1", 0, "two documents of one name")
+    big = struct.pack("<Q", 1 << 40)
+    size = struct.pack("<Q", 23)
+    bad("section-bomb.dtz", dtz([x], [document], directory=lambda b: b.replace(size, big, 1)),
+        "limitExceeded", "directory: section 0", 0, "a document of a terabyte")
+    for name, section, about in [
+            ("outside", original(11, [(1, 1), (0, 8)], b"HGGTT"), "a tensor behind the end"),
+            ("overlap", original(11, [(0, 1), (1, 2)], b"HGGTT"), "tensors that overlap"),
+            ("unknown", original(11, [(7, 1)], b"HGGTT"), "a tensor that does not exist"),
+            ("short", original(11, [(1, 1), (0, 5)], b"HGG"), "bytes missing between tensors")]:
+        bad(f"original-{name}.dtz", dtz([x, y], [(2, "m.gguf", section)]), "inconsistent",
+            "section 'm.gguf': original file", 0, about)
+    bad("original-incomplete.dtz", dtz([x, y], [(2, "m.gguf", original(2, [(1, 0)], b""))]),
+        "inconsistent", "original files", 40, "a tensor that is in no file")
+    v.finish()
+
+
 make_safetensors()
 make_gguf()
+make_dtz()

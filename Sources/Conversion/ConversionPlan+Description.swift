@@ -121,7 +121,10 @@ extension ConversionPlan {
     private static func name(of checkpoint: Checkpoint) -> String {
         let path =
             checkpoint.path.hasSuffix("/") ? String(checkpoint.path.dropLast()) : checkpoint.path
-        let (folder, name) = splitPath(path)
+        var (folder, name) = splitPath(path)
+        if OutputFormat.isCompressed(name) {
+            name = String(name.dropLast(OutputFormat.compressedExtension.count))
+        }
         guard name.hasSuffix(".safetensors") || name.hasSuffix(".json") else { return name }
         return splitPath(folder).name
     }

@@ -90,10 +90,7 @@ public struct ConversionPlan: Sendable {
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
             allocation = nil
-            // The index names shards that are made again, or not.
-            if !isCompressed, OriginalFiles.paths(of: self) == nil {
-                documents = documents.filter { !OriginalFiles.isIndex($0.key) }
-            }
+            if !isCompressed { documents = try OriginalFiles.documents(of: self) }
             return
         }
 

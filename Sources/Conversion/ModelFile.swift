@@ -10,9 +10,14 @@ public enum ModelFile {
     /// Opens a GGUF, safetensors or DTZ file or a Hugging Face folder.
     ///
     /// What a file is, its first bytes decide, not its name.
+    ///
+    /// - Parameters:
+    ///   - path: the file or folder.
+    ///   - isRun: whether the model is to be run: weights that had to be decompressed stay in memory then.
+    /// - Returns: the model, under the names of the file.
     /// - Throws: `SystemError` for what cannot be read, `FormatError` naming file, field and byte.
-    public static func open(_ path: String) throws -> Checkpoint {
-        var checkpoint = try container(path)
+    public static func open(_ path: String, isRun: Bool = false) throws -> Checkpoint {
+        var checkpoint = try container(path, isRun: isRun)
         guard checkpoint.dialect == .huggingFace else { return checkpoint }
         for name in checkpoint.documents.keys where OriginalFiles.isIndex(name) {
             checkpoint.documents[name] = nil
@@ -26,11 +31,14 @@ public enum ModelFile {
     ///   - path: what `open` takes.
     ///   - base: the model that a DTZ file holds the difference from; by default the one beside it of the
     ///     name that the file states.
+    ///   - isRun: as for `open`.
     /// - Returns: the model, under the names and in the encodings of the files.
     /// - Throws: as `open` does.
-    public static func container(_ path: String, base: String? = nil) throws -> Checkpoint {
-        if FileSystem.isFolder(path) { return try openFolder(path) }
-        if let file = try dtz(path, base: base) { return try file.checkpoint() }
+    public static func container(
+        _ path: String, base: String? = nil, isRun: Bool = false
+    ) throws -> Checkpoint {
+        if FileSystem.isFolder(path) { return try openFolder(path, isRun: isRun) }
+        if let file = try dtz(path, base: base, isRun: isRun) { return try file.checkpoint() }
         if try MappedFile(path: path).withBytes(GGUFFile.looksLike) {
             return try GGUFCheckpoint.open(path: path)
         }
@@ -44,10 +52,10 @@ public enum ModelFile {
 
     /// Opens a DTZ file, or returns nil for what is none.
     static func dtz(
-        _ path: String, base: String? = nil, isSalvaged: Bool = false
+        _ path: String, base: String? = nil, isSalvaged: Bool = false, isRun: Bool = false
     ) throws -> DTZFile? {
         guard try MappedFile(path: path).withBytes(DTZFile.looksLike) else { return nil }
-        return try DTZFile(path: path, isSalvaged: isSalvaged) { name in
+        return try DTZFile(path: path, isSalvaged: isSalvaged, keepsDecoded: isRun) { name in
             // A file must not be able to lead the reader elsewhere: its base lies beside it, unless the
             // user says where.
             let place = base ?? sibling(splitPath(name).name, of: path)
@@ -88,7 +96,7 @@ public enum ModelFile {
                 path: path, dialect: .huggingFace, documents: documents, tensors: []))
     }
 
-    private static func openFolder(_ path: String) throws -> Checkpoint {
+    private static func openFolder(_ path: String, isRun: Bool) throws -> Checkpoint {
         let names = try FileSystem.names(inFolder: path)
         guard !names.contains(where: { $0.hasSuffix(".safetensors") }) else {
             return try SafetensorsCheckpoint.open(path: path)
@@ -101,7 +109,7 @@ public enum ModelFile {
                     "'\(path.escapedForDisplay)' holds \(files.count) \(kind) files; name one of "
                         + "them")
             }
-            return try container("\(path)/\(files[0])")
+            return try container("\(path)/\(files[0])", isRun: isRun)
         }
         return try SafetensorsCheckpoint.open(path: path)
     }

@@ -13,6 +13,19 @@ enum OriginalFiles {
     /// Whether a document says which shard holds which tensor.
     static func isIndex(_ name: String) -> Bool { name.hasSuffix(indexExtension) }
 
+    /// The documents of a plan, among which an index stands only where it names what is written.
+    static func documents(
+        of plan: ConversionPlan
+    ) throws(FormatError) -> OrderedDictionary<String, [UInt8]> {
+        let own = plan.format == .folder ? "model.safetensors" : splitPath(plan.outputPath).name
+        let names = Set(paths(of: plan)?.map { splitPath($0).name } ?? [own])
+        var documents = plan.documents
+        for (name, bytes) in plan.documents where isIndex(name) {
+            if try SafetensorsIndex.fileNames(bytes) != names { documents[name] = nil }
+        }
+        return documents
+    }
+
     /// The model with all that a DTZ file keeps of it: the parts of its files that their writers would make
     /// otherwise, and the index of shards.
     static func adding(to checkpoint: Checkpoint) throws -> Checkpoint {
@@ -23,11 +36,14 @@ enum OriginalFiles {
         if files.count != 1 || !isDerivable(files[0], of: checkpoint) {
             result.originals = files
         }
-        if checkpoint.dialect == .huggingFace, files.count > 1 {
-            for name in try FileSystem.names(inFolder: splitPath(checkpoint.files[0]).folder)
-            where isIndex(name) && !name.hasPrefix(".") {
-                result.documents[name] = try MappedFile.contents(
-                    ofFile: sibling(name, of: checkpoint.files[0]))
+        guard checkpoint.dialect == .huggingFace, let path = checkpoint.files.first else {
+            return result
+        }
+        for name in try FileSystem.names(inFolder: splitPath(path).folder)
+        where isIndex(name) && !name.hasPrefix(".") {
+            let bytes = try MappedFile.contents(ofFile: sibling(name, of: path))
+            if try SafetensorsIndex.fileNames(bytes) == Set(files.map(\.name)) {
+                result.documents[name] = bytes
             }
         }
         return result

@@ -10,7 +10,7 @@ public struct Verification: Sendable {
     /// What is in the file, without what is damaged.
     public let checkpoint: Checkpoint
     /// The SHA-256 of all tensors in hexadecimal, the same for the same tensors in a file of any format;
-    /// nil where one of them is damaged.
+    /// nil where one of them is damaged, or digests are left out.
     public let contentDigest: String?
     /// What is not as it should be, by tensor or section; empty for a file without damage.
     public let damage: [String]
@@ -23,12 +23,13 @@ public struct Verification: Sendable {
     ///   - path: what `ModelFile.open` takes.
     ///   - base: as for `ModelFile.container`.
     ///   - isSalvaged: whether a DTZ file is read as far as it goes that has lost its end, or a section.
+    ///   - isQuick: whether digests are left out, and only the checksums of a DTZ file's chunks are checked.
     ///   - threadCount: two unless it says otherwise.
     ///   - progress: told of bytes.
     /// - Throws: what opening the file throws.
     public init(
-        _ path: String, base: String? = nil, isSalvaged: Bool = false, threadCount: Int? = nil,
-        progress: some ProgressSink = SilentProgress()
+        _ path: String, base: String? = nil, isSalvaged: Bool = false, isQuick: Bool = false,
+        threadCount: Int? = nil, progress: some ProgressSink = SilentProgress()
     ) throws {
         let workers = Workers(threadCount: threadCount ?? 2)
         let file =
@@ -36,7 +37,8 @@ public struct Verification: Sendable {
             ? nil : try ModelFile.dtz(path, base: base, isSalvaged: isSalvaged)
         guard let file else {
             checkpoint = try ModelFile.container(path)
-            contentDigest = try checkpoint.contentTensorDigest(workers, progress)
+            contentDigest =
+                isQuick ? nil : try checkpoint.contentTensorDigest(workers, progress)
             damage = []
             return
         }
@@ -49,7 +51,10 @@ public struct Verification: Sendable {
             checkpoint = salvaged.checkpoint
             damage += salvaged.damage.isEmpty ? [error.description] : salvaged.damage
         }
-        let found = try file.verify(workers, progress: progress)
+        let found =
+            isQuick
+            ? try file.verifyChunks(workers, progress: progress)
+            : try file.verify(workers, progress: progress)
         damage += found.damage
         if !found.damagedTensors.isEmpty || isSalvaged && file.isIncomplete {
             checkpoint.originals = []

@@ -14,18 +14,21 @@ struct ChunkBatches {
     private var tensor = 0
     private var start = 0
 
-    /// What is read and compressed between two writes: chunks for each thread, and so small that two of
-    /// these do not count.
-    private static let byteCount = 1 << 24
+    /// What is read and compressed between two writes: some chunks for each thread, no more than count
+    /// little in memory.
+    private let room: Int
     private static let count = 1024
 
-    init(_ directory: Directory) { self.directory = directory }
+    init(_ directory: Directory) {
+        self.directory = directory
+        room = max(1 << 24, 2 * directory.chunkCapacity)
+    }
 
     mutating func next() -> [Chunk]? {
         var batch: [Chunk] = []
         var byteCount = 0
         while tensor < directory.tensors.count, batch.count < Self.count,
-            byteCount < Self.byteCount
+            byteCount < room
         {
             let descriptor = directory.tensors[tensor]
             guard start < descriptor.byteCount else {

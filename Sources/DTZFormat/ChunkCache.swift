@@ -24,16 +24,21 @@ final class ChunkCache: Sendable {
         var byteCount = 0
     }
 
-    /// What is kept, at most, beside the chunk that was asked for last.
-    static let capacity = 1 << 25
-
+    /// Bytes that are kept, at most, beside the chunk that was asked for last.
+    private let capacity: Int
     private let state = Mutex(State())
+
+    /// - Parameter keepsAll: whether nothing is ever forgotten, for those who will read all of it again
+    ///   and again.
+    init(keepsAll: Bool) { capacity = keepsAll ? .max : 1 << 25 }
 
     /// The bytes of a chunk, decoded by `fill` unless they are still there.
     func buffer(
         _ key: Key, byteCount: Int, fill: (UnsafeMutableRawBufferPointer) throws -> Void
     ) throws -> Buffer {
-        let entry = state.withLock { $0.entry(key, byteCount: byteCount) }
+        let entry = state.withLock {
+            $0.entry(key, byteCount: byteCount, capacity: capacity)
+        }
         return try entry.buffer.withLock { buffer in
             if let buffer { return buffer }
             let new = Buffer(byteCount: byteCount)
@@ -45,15 +50,18 @@ final class ChunkCache: Sendable {
 }
 
 extension ChunkCache.State {
-    fileprivate mutating func entry(_ key: ChunkCache.Key, byteCount: Int) -> ChunkCache.Entry {
+    fileprivate mutating func entry(
+        _ key: ChunkCache.Key, byteCount: Int, capacity: Int
+    ) -> ChunkCache.Entry {
         if let entry = entries[key] {
-            if order.last != key, let place = order.lastIndex(of: key) {
+            // Order only matters to those who forget.
+            if capacity < .max, order.last != key, let place = order.lastIndex(of: key) {
                 order.remove(at: place)
                 order.append(key)
             }
             return entry
         }
-        while self.byteCount + byteCount > ChunkCache.capacity, let oldest = order.first {
+        while self.byteCount > capacity - byteCount, let oldest = order.first {
             order.removeFirst()
             self.byteCount -= entries.removeValue(forKey: oldest)?.byteCount ?? 0
         }

@@ -72,6 +72,8 @@ struct ChunkCodec: Sendable {
     ///   - chunk: bytes of the tensor.
     ///   - base: the same bytes of the base, where there is one.
     ///   - choices: at least one, each with its transform's number in the directory.
+    /// - Returns: the frame's bytes.
+    /// - Throws: what libzstd has to say.
     func smallestFrame(
         _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?,
         _ choices: [(choice: Choice, id: UInt8)]

@@ -58,6 +58,39 @@ extension DTZFile {
         return findings
     }
 
+    /// Decodes every chunk and holds it against its checksum, and nothing against a digest.
+    ///
+    /// - Throws: what is not the file's fault.
+    package func verifyChunks(
+        _ workers: Workers, progress: some ProgressSink
+    ) throws -> Findings {
+        let chunks = directory.tensors.enumerated().flatMap { tensor, descriptor in
+            (0..<directory.chunkCount(of: descriptor)).map { (tensor: tensor, chunk: $0) }
+        }
+        let failures = Slots<FormatError>(count: chunks.count)
+        let total = directory.tensors.reduce(0) { $0 &+ $1.byteCount }
+        let phase = Phase("Verifying", unit: "bytes")
+        try progress.phase(phase, total: total) {
+            try workers.forEach(chunks.count) { number in
+                let (tensor, chunk) = chunks[number]
+                do {
+                    try DTZTensor(number: tensor, of: self).withPiece(chunk) { bytes, _ in
+                        progress.advance(phase, by: bytes.count)
+                    }
+                } catch let error as FormatError {
+                    failures[number] = error
+                }
+            }
+        }
+        var findings = Findings()
+        for (number, (tensor, _)) in chunks.enumerated() {
+            guard let failure = failures[number] else { continue }
+            findings.damagedTensors.insert(tensor)
+            findings.damage.append(failure.description)
+        }
+        return findings
+    }
+
     private func digest(of tensor: Int, _ progress: (Int) -> Void) throws -> [UInt8] {
         var stream = ContentDigest.Stream()
         let descriptor = directory.tensors[tensor]

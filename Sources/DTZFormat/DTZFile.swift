@@ -37,15 +37,17 @@ public final class DTZFile: Sendable {
     ///   - path: the file.
     ///   - isSalvaged: whether a file without a readable index is opened all the same, as far as its
     ///     chunks can be found one after the other.
+    ///   - keepsDecoded: whether rows that have been read stay in memory, for a model that is run.
     ///   - findBase: called for a file of deltas.
     /// - Throws: `SystemError` when the file cannot be mapped, `FormatError` when it is not what it
     ///   claims to be, `ModelError` for a base that does not fit.
     public init(
-        path: String, isSalvaged: Bool = false, findBase: BaseFinder? = nil
+        path: String, isSalvaged: Bool = false, keepsDecoded: Bool = false,
+        findBase: BaseFinder? = nil
     ) throws {
         let file = try MappedFile(path: path)
         self.file = file
-        cache = ChunkCache()
+        cache = ChunkCache(keepsAll: keepsDecoded)
         do throws(FormatError) {
             let claim = try Envelope.directory(of: file.bytes)
             let bytes = try DTZFile.content(of: claim, named: "directory", in: file, decompressors)
@@ -322,4 +324,9 @@ extension Checkpoint {
                 try OriginalFile(named: section.name, bytes: bytes, byteCounts: byteCounts))
         }
     }
+}
+
+extension DTZFile {
+    /// Where the chunks of a tensor lie: all that reading it reads, in bytes from the start of the file.
+    package func places(of tensor: Int) -> [Range<Int>] { chunkRanges[tensor] }
 }

@@ -28,5 +28,5 @@ public struct DTZOptions: Sendable {
 
     var chunkCapacity: Int { isLong ? DTZ.longChunkCapacity : DTZ.chunkCapacity }
     /// What sections, directory and index are worked for.
-    var sectionEffort: Effort { .matches(level: 19, long: false) }
+    var sectionEffort: Effort { .matches(level: level > 1 ? 19 : 9, long: false) }
 }

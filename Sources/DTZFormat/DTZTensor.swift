@@ -61,7 +61,8 @@ public struct DTZTensor: PiecewiseTensor {
             target.copyMemory(
                 from: UnsafeRawBufferPointer(
                     rebasing: buffer.bytes[
-                        common.lowerBound - range.lowerBound..<common.upperBound - range.lowerBound]))
+                        common.lowerBound - range.lowerBound..<common.upperBound - range.lowerBound]
+                ))
         }
         return try body(UnsafeRawBufferPointer(gathered.bytes))
     }

@@ -92,7 +92,8 @@ public struct DTZWriter {
         for file in checkpoint.originals { try add(.original, file.name, file.bytes()) }
         if let base = options.base {
             directory.base = Directory.Base(
-                name: base.name, digest: try base.checkpoint.tensorDigest(
+                name: base.name,
+                digest: try base.checkpoint.tensorDigest(
                     Workers(threadCount: options.threadCount)))
         }
         directory.transforms = transforms()

@@ -112,7 +112,8 @@ extension Directory {
             reader.subject = "directory: tensor \(number)"
             let tensor = try reader.tensor()
             guard names.insert(ExactString(tensor.name)).inserted else {
-                throw reader.failure(.duplicateName, "'\(tensor.name.escapedForDisplay)' stands twice")
+                throw reader.failure(
+                    .duplicateName, "'\(tensor.name.escapedForDisplay)' stands twice")
             }
             tensors.append(tensor)
         }
@@ -126,6 +127,7 @@ extension Directory {
         let count = try reader.count(ofElementsAtLeast: 1 + 4 + 24)
         var sections: [Section] = []
         var room = DTZ.maximumSectionsByteCount
+        var names: Set<ExactString> = []
         for number in 0..<count {
             reader.subject = "directory: section \(number)"
             let kind = try reader.integer(UInt8.self)
@@ -148,6 +150,9 @@ extension Directory {
                 ![".", ".."].contains(name)
             else {
                 throw reader.failure(.malformed, "its name must be a plain file name")
+            }
+            guard names.insert(ExactString("\(kind.rawValue)/\(name)")).inserted else {
+                throw reader.failure(.duplicateName, "'\(name.escapedForDisplay)' stands twice")
             }
             sections.append(
                 Section(

@@ -50,8 +50,8 @@ enum Envelope {
 
     /// Whether a file that starts with `bytes` says that it is DTZ, of whatever version.
     static func looksLike(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let start = Array(header(FrameClaim(offset: 0, frameByteCount: 0, byteCount: 0, checksum: 0)))
-        return bytes.count >= 11 && bytes.prefix(11).elementsEqual(start.prefix(11))
+        let none = FrameClaim(offset: 0, frameByteCount: 0, byteCount: 0, checksum: 0)
+        return bytes.count >= 11 && bytes.prefix(11).elementsEqual(header(none).prefix(11))
     }
 
     /// Reads the header of a whole file.
@@ -85,7 +85,9 @@ enum Envelope {
             try signature(&reader)
             // `claim` has proven that the sum is not beyond the footer.
             guard claim.offset + claim.frameByteCount == start else {
-                throw reader.failure(.inconsistent, "the index does not end where the footer starts")
+                throw reader.failure(
+                    .inconsistent,
+                    "the index does not end where the footer starts")
             }
             return claim
         } catch {

@@ -29,6 +29,7 @@ final class ZstdCompressor {
     ///   - planeEnds: where blocks must end; the last is the content's end.
     ///   - effort: how to go about it.
     /// - Returns: the frame's bytes.
+    /// - Throws: what libzstd has to say.
     func frame(
         _ content: UnsafeRawBufferPointer, planeEnds: [Int], _ effort: Effort
     ) throws(ZstdError) -> [UInt8] {

@@ -19,6 +19,7 @@ final class ZstdDecompressor {
     ///   - content: receives what it holds; nothing is written beyond.
     ///   - checksFrame: whether the frame's own checksum is computed too. Whoever has another of what
     ///     becomes of the content can do without.
+    /// - Throws: what is wrong with the frame.
     func decode(
         _ frame: UnsafeRawBufferPointer, into content: UnsafeMutableRawBufferPointer,
         checksFrame: Bool

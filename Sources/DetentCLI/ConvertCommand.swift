@@ -49,7 +49,8 @@ struct ConvertCommand: RootCommand {
         let isCompressed = OutputFormat.isCompressed(paths.outputPath)
         try compression.check(isCompressed: isCompressed, type: type)
         if isCompressed, maxShardSize != nil {
-            throw ValidationError("'--max-shard-size' is not for a '.dtz' output, which is one file.")
+            throw ValidationError(
+                "'--max-shard-size' is not for a '.dtz' output, which is one file.")
         }
         if case .mix(let mix)? = try fileType(), OutputFormat(path: paths.outputPath) != .gguf {
             throw ValidationError(
@@ -87,7 +88,8 @@ struct ConvertCommand: RootCommand {
     private func input() throws -> (Checkpoint, damage: [String]) {
         if compression.salvage {
             let found = try Verification(
-                paths.input, base: compression.inputBase(outputPath: paths.outputPath), isSalvaged: true, threadCount: work.threads,
+                paths.input, base: compression.inputBase(outputPath: paths.outputPath),
+                isSalvaged: true, threadCount: work.threads,
                 progress: work.progress)
             guard
                 OutputFormat(path: paths.outputPath, dialect: found.checkpoint.dialect).dialect

@@ -103,7 +103,7 @@ private struct Subject {
     let beginningOfText: Int32?
 
     init(_ path: String, _ corpus: CorpusText, context: Int) throws {
-        let checkpoint = try ModelFile.open(path)
+        let checkpoint = try ModelFile.open(path, isRun: true)
         model = try LanguageModel(checkpoint)
         guard context <= model.description.contextLength else {
             throw UsageError(

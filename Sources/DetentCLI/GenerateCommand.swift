@@ -54,7 +54,8 @@ struct GenerateCommand: ParsableCommand {
     }
 
     func run() throws {
-        let checkpoint = try ModelFile.open(model ?? BundledData.defaultModelPath)
+        let checkpoint = try ModelFile.open(
+            model ?? BundledData.defaultModelPath, isRun: true)
         let tokenizer = try Tokenizer(checkpoint: checkpoint)
         if input.showPrompt {
             return try StandardStream.output.write(input.text(for: tokenizer))

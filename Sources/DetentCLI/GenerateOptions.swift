@@ -211,7 +211,7 @@ struct DraftOptions: ParsableArguments {
     /// Opens a draft model.
     /// - Throws: `UsageError` where its tokens are not those of the model.
     static func open(_ path: String, sharing tokenizer: Tokenizer) throws -> LanguageModel {
-        let checkpoint = try ModelFile.open(path)
+        let checkpoint = try ModelFile.open(path, isRun: true)
         let other = try Tokenizer(checkpoint: checkpoint)
         guard other.vocabularySize == tokenizer.vocabularySize else {
             throw UsageError(

@@ -21,6 +21,11 @@ package struct SafetensorsIndex {
         self.path = path
     }
 
+    /// The names of the files in the text of an index.
+    package static func fileNames(_ bytes: [UInt8]) throws(FormatError) -> Set<String> {
+        Set(try weightMap(bytes).values)
+    }
+
     private static func weightMap(
         _ bytes: [UInt8]
     ) throws(FormatError) -> OrderedDictionary<ExactString, String> {

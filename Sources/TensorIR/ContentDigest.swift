@@ -49,7 +49,8 @@ package enum ContentDigest {
         var stream = Stream()
         for (descriptor, digest) in sorted {
             let shape = descriptor.shape.map(String.init).joined(separator: "×")
-            let line = "\(hexadecimal(digest))  \(descriptor.encoding) [\(shape)]  \(descriptor.name)\n"
+            let kind = "\(descriptor.encoding) [\(shape)]"
+            let line = "\(hexadecimal(digest))  \(kind)  \(descriptor.name)\n"
             Array(line.utf8).withUnsafeBytes { stream.update($0) }
         }
         return stream.finish()

@@ -33,6 +33,7 @@ public struct OriginalFile: Sendable, Hashable {
 
     /// What lies between the tensors, with its place in the file.
     /// - Parameter byteCounts: of the checkpoint's tensors.
+    /// - Returns: the gaps in ascending order.
     package func gaps(byteCounts: [Int]) -> [(offset: Int, bytes: ArraySlice<UInt8>)] {
         var gaps: [(Int, ArraySlice<UInt8>)] = []
         var (cursor, taken) = (0, 0)

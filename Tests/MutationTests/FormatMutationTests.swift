@@ -1,4 +1,5 @@
 import ByteIO
+import DTZFormat
 import GGUFFormat
 import Quantization
 import SafetensorsFormat
@@ -13,6 +14,7 @@ import Testing
 
     static let safetensors = files("Safetensors")
     static let gguf = files("GGUF")
+    static let dtz = files("DTZ")
 
     /// The valid vectors that are single files.
     private static func files(_ format: String) -> [Vectors.Vector] {
@@ -29,6 +31,26 @@ import Testing
     @Test(arguments: gguf) func damagedGGUFNeverTraps(_ vector: Vectors.Vector) throws {
         try damage(vector) { bytes throws(FormatError) in
             try GGUFHeader(bytes).places.map { ($0.offset, $0.descriptor.byteCount) }
+        }
+    }
+
+    /// A file is refused, or its tensors are, or all is as it was; what the index claims is never wrong
+    /// without a fault in it being found.
+    @Test(arguments: dtz) func damagedDTZNeverTraps(_ vector: Vectors.Vector) throws {
+        let folder = try TemporaryFolder()
+        let original = try MappedFile.contents(ofFile: vector.path)
+        for seed in 0..<UInt64(Self.rounds) {
+            var mutator = Mutator(seed: seed)
+            let (bytes, what) = mutator.mutated(original)
+            let path = try folder.write(bytes, to: "damaged.dtz")
+            for isSalvaged in [false, true] {
+                do {
+                    let file = try DTZFile(path: path, isSalvaged: isSalvaged)
+                    for tensor in try file.checkpoint().tensors { _ = try tensor.bytes() }
+                } catch let error as FormatError {
+                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
+                }
+            }
         }
     }
 
