@@ -636,7 +636,7 @@ def make_dtz():
     v.valid("sections.dtz", dtz([x, y], [(0, "", keys), document, kept], dialect=1),
             "metadata, a document, an original file", stated([x, y]), canonical=False,
             metadata={"k": "v"})
-    good("unused.dtz", "transforms that no chunk has", [x], transforms=(NONE, QUADS, (2, [1])))
+    good("unused.dtz", "transforms that no chunk has", [x], transforms=(NONE, QUADS))
 
     def bad(name, content, code, subject, offset, about):
         v.invalid(name, content, code, subject, offset, about)
@@ -671,56 +671,57 @@ def make_dtz():
     bad("index-long.dtz", dtz([x], index=lambda b: b + b"\0"), "inconsistent",
         "index: tensor 'x'", 76, "a byte behind the last chunk")
     bad("chunks-short.dtz", dtz([x], index=lambda b: b[:64] + struct.pack("<I", 3) + b[68:]),
-        "inconsistent", "index", 0, "chunks that end before the index")
+        "inconsistent", "index", 114, "chunks that end before the index")
     bad("chunks-beyond.dtz", dtz([x], index=lambda b: b[:64] + b"\xff" * 4 + b[68:]),
-        "truncated", "tensor 'x'", 0, "a chunk of four gigabytes")
+        "truncated", "tensor 'x'", 111, "a chunk of four gigabytes")
     bad("chunk-size.dtz", dtz([x], capacity=0), "limitExceeded", "directory: chunk size", 4,
         "chunks of no bytes")
     bad("dialect.dtz", dtz([x], dialect=2), "malformed", "directory: dialect", 5,
         "an unknown dialect")
-    bad("name-twice.dtz", dtz([x, x]), "duplicateName", "directory: tensor 1", 0, "two tensors x")
+    bad("name-twice.dtz", dtz([x, x]), "duplicateName", "directory: tensor 1", 73, "two tensors x")
     bad("name-not-utf8.dtz", dtz([x], directory=lambda b: b.replace(b"x", b"\xff")), "malformed",
-        "directory: tensor 0", 0, "a name that is not UTF-8")
+        "directory: tensor 0", 42, "a name that is not UTF-8")
     bad("encoding-unknown.dtz", dtz([Tensor("x", (1, "Q4_9"), [32], b"")]), "unsupportedVersion",
-        "directory: tensor 0", 0, "an encoding that nobody knows")
+        "directory: tensor 0", 48, "an encoding that nobody knows")
     bad("groups-of-none.dtz",
         dtz([Tensor("x", (2, "F16", struct.pack("<BBBI", 4, 0, 1, 0)), [8], b"")]),
-        "inconsistent", "directory: tensor 0", 0, "groups of no columns")
+        "inconsistent", "directory: tensor 0", 54, "groups of no columns")
     bad("shape-overflow.dtz", dtz([Tensor("x", U8, [1 << 62, 4], b"")]), "limitExceeded",
-        "directory: tensor 0", 0, "more bytes than can be counted")
+        "directory: tensor 0", 63, "more bytes than can be counted")
     bad("shape-row.dtz", dtz([Tensor("x", Q4_0, [33], b"")]), "limitExceeded",
-        "directory: tensor 0", 0, "a row that is no whole blocks")
+        "directory: tensor 0", 57, "a row that is no whole blocks")
     bad("shape-huge.dtz", dtz([Tensor("x", U8, [1 << 60], b"")]), "truncated",
         "index: tensor 'x'", 64, "an exabyte, without chunks")
     bad("tensors-beyond.dtz",
         dtz([], directory=lambda b: b[:-8] + struct.pack("<Q", 1 << 60)), "limitExceeded",
-        "directory: tensor count", 0, "more tensors than bytes")
-    for name, transform, code, about in [
-            ("transform-none", (0, []), "inconsistent", "a record of no bytes"),
-            ("transform-zero", (0, [1, 0]), "inconsistent", "a field of no bytes"),
-            ("transform-large", (0, [1 << 26, 1]), "inconsistent", "a record above the limit"),
-            ("transform-sign", (1, [1, 1, 1]), "inconsistent", "a sign in three bytes"),
-            ("transform-flags", (4, [1]), "unsupportedVersion", "an unknown flag")]:
-        bad(f"{name}.dtz", dtz([none], transforms=(transform,)), code, "directory: transforms", 0,
-            about)
+        "directory: tensor count", 37, "more tensors than bytes")
+    for name, transform, code, offset, about in [
+            ("transform-none", (0, []), "inconsistent", 25, "a record of no bytes"),
+            ("transform-zero", (0, [1, 0]), "inconsistent", 33, "a field of no bytes"),
+            ("transform-large", (0, [1 << 26, 1]), "inconsistent", 33, "a record above the limit"),
+            ("transform-sign", (1, [1, 1, 1]), "inconsistent", 37, "a sign in three bytes"),
+            ("transform-delta", (2, [1]), "inconsistent", 29, "a delta, and no base"),
+            ("transform-flags", (16, [1]), "unsupportedVersion", 23, "an unknown flag")]:
+        bad(f"{name}.dtz", dtz([none], transforms=(transform,)), code, "directory: transforms",
+            offset, about)
     bad("section-kind.dtz", dtz([x], [(9, "a", b"")]), "unsupportedVersion",
-        "directory: section 0", 0, "an unknown kind of section")
+        "directory: section 0", 15, "an unknown kind of section")
     for name, text in [("up", ".."), ("path", "a/b"), ("none", ""), ("zero", "a\0b")]:
         bad(f"document-{name}.dtz", dtz([x], [(1, text, b"")]), "malformed",
-            "directory: section 0", 0, "a document whose name leads elsewhere")
+            "directory: section 0", 35 + len(text), "a document whose name leads elsewhere")
     bad("document-twice.dtz", dtz([x], [document, document]), "duplicateName",
-        "directory: section 1", 0, "two documents of one name")
+        "directory: section 1", 86, "two documents of one name")
     big = struct.pack("<Q", 1 << 40)
     size = struct.pack("<Q", 23)
     bad("section-bomb.dtz", dtz([x], [document], directory=lambda b: b.replace(size, big, 1)),
-        "limitExceeded", "directory: section 0", 0, "a document of a terabyte")
-    for name, section, about in [
-            ("outside", original(11, [(1, 1), (0, 8)], b"HGGTT"), "a tensor behind the end"),
-            ("overlap", original(11, [(0, 1), (1, 2)], b"HGGTT"), "tensors that overlap"),
-            ("unknown", original(11, [(7, 1)], b"HGGTT"), "a tensor that does not exist"),
-            ("short", original(11, [(1, 1), (0, 5)], b"HGG"), "bytes missing between tensors")]:
+        "limitExceeded", "directory: section 0", 38, "a document of a terabyte")
+    for name, section, offset, about in [
+            ("outside", original(11, [(1, 1), (0, 8)], b"HGGTT"), 40, "a tensor behind the end"),
+            ("overlap", original(11, [(0, 1), (1, 2)], b"HGGTT"), 40, "tensors that overlap"),
+            ("unknown", original(11, [(7, 1)], b"HGGTT"), 28, "a tensor that does not exist"),
+            ("short", original(11, [(1, 1), (0, 5)], b"HGG"), 40, "bytes missing in gaps")]:
         bad(f"original-{name}.dtz", dtz([x, y], [(2, "m.gguf", section)]), "inconsistent",
-            "section 'm.gguf': original file", 0, about)
+            "section 'm.gguf': original file", offset, about)
     bad("original-incomplete.dtz", dtz([x, y], [(2, "m.gguf", original(2, [(1, 0)], b""))]),
         "inconsistent", "original files", 40, "a tensor that is in no file")
     v.finish()

@@ -100,7 +100,11 @@ extension Directory {
         sections = try Directory.sections(&reader)
         reader.subject = "directory: transforms"
         for _ in 0..<(try reader.count(ofElementsAtLeast: 1 + 2 + 4)) {
-            transforms.append(try reader.transform())
+            let transform = try reader.transform()
+            guard base != nil || !transform.isDelta else {
+                throw reader.failure(.inconsistent, "one is of differences, and there is no base")
+            }
+            transforms.append(transform)
         }
         guard transforms.count <= 256 else {
             throw reader.failure(.limitExceeded, "has \(transforms.count), the limit is 256")

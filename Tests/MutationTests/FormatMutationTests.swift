@@ -39,7 +39,7 @@ import Testing
     @Test(arguments: dtz) func damagedDTZNeverTraps(_ vector: Vectors.Vector) throws {
         let folder = try TemporaryFolder()
         let original = try MappedFile.contents(ofFile: vector.path)
-        for seed in 0..<UInt64(Self.rounds) {
+        for seed in 0..<UInt64(Self.rounds / 4) {
             var mutator = Mutator(seed: seed)
             let (bytes, what) = mutator.mutated(original)
             let path = try folder.write(bytes, to: "damaged.dtz")

@@ -1,4 +1,4 @@
-import Conversion
+import TensorIR
 import Testing
 
 /// Examples of FIPS 180-4 and NIST's CAVP.
