@@ -42,10 +42,10 @@ public enum ModelFile {
         if try MappedFile(path: path).withBytes(GGUFFile.looksLike) {
             return try GGUFCheckpoint.open(path: path)
         }
-        for (name, magic) in [(".gguf", "GGUF"), (".dtz", "DTZ")] where path.hasSuffix(name) {
-            throw FormatError(
-                .inconsistent, in: "magic", at: 0, "the file does not start as \(magic) does",
-                path: path)
+        for (name, fault) in [
+            (".gguf", "the file does not start with 'GGUF'"), (".dtz", "the file is not DTZ"),
+        ] where path.hasSuffix(name) {
+            throw FormatError(.inconsistent, in: "magic", at: 0, fault, path: path)
         }
         return try SafetensorsCheckpoint.open(path: path)
     }
