@@ -12,7 +12,9 @@ struct ChunkCodec: Sendable {
     let compressors: Pool<ZstdCompressor>
 
     /// Bytes of a tensor that are tried out before a way is chosen for all of it.
-    private static let sampleByteCount = 1 << 15
+    private static let sampleByteCount = 1 << 17
+    /// Of these, bytes in which matches are looked for.
+    private static let searchedByteCount = 1 << 15
     /// A search for matches must save this part of a sample: frames with matches take longer to read.
     private static let leastGain = 0.02
 
@@ -27,43 +29,55 @@ struct ChunkCodec: Sendable {
     ) throws -> [Choice] {
         let descriptor = source.descriptor
         guard descriptor.byteCount > 0 else { return [] }
-        let block = descriptor.encoding.bytesPerBlock
-        let count = min(descriptor.byteCount, max(1, Self.sampleByteCount / block) * block)
-        let start = (descriptor.byteCount - count) / 2 / block * block
         var transforms = Transform.candidates(for: descriptor.encoding)
-        if base != nil {
-            transforms += transforms.map {
-                Transform(fields: $0.fields, turnsSign: $0.turnsSign, isDelta: true)
-            }
-        }
-        let sample = try source.withBytes(start..<start + count) { [UInt8]($0) }
-        let baseSample = try base?.withBytes(start..<start + count) { [UInt8]($0) }
-        func size(_ transform: Transform, _ effort: Effort) throws -> Int {
-            try sample.withUnsafeBytes { sample in
-                try (baseSample ?? []).withUnsafeBytes { base in
-                    let choice = Choice(transform: transform, effort: effort)
-                    return try frame(sample, base: base, choice, id: 0).count
-                }
-            }
-        }
+        if base != nil { transforms += transforms.map(\.ofDelta) }
+        let large = try Sample(of: source, base: base, byteCount: Self.sampleByteCount)
         var best: (transform: Transform, size: Int)?
         for transform in transforms {
-            let size = try size(transform, .literals)
+            let choice = Choice(transform: transform, effort: .literals)
+            let size = try size(of: large, choice)
             if size < best?.size ?? .max { best = (transform, size) }
         }
-        guard let best else { return [] }
-        let literals = Choice(transform: best.transform, effort: .literals)
-        let searched = Set([best.transform, best.transform.isDelta ? .noneOfDelta : .none])
-            .sorted { $0.fields.count > $1.fields.count }
+        guard let transform = best?.transform else { return [] }
+        let literals = Choice(transform: transform, effort: .literals)
+        // Matches are between bytes: a plane of pairs has next to none.
+        let planes = Transform(
+            fields: transform.fields, turnsSign: transform.turnsSign, isDelta: transform.isDelta)
+        let none = transform.isDelta ? Transform.none.ofDelta : .none
+        let searched = (planes == none ? [none] : [planes, none])
             .map { Choice(transform: $0, effort: searching) }
         guard options.level <= 1 else { return [literals] + searched }
+        let small = try Sample(of: source, base: base, byteCount: Self.searchedByteCount)
         var choice = literals
-        var least = Double(best.size) * (1 - Self.leastGain)
+        var least = Double(try size(of: small, literals)) * (1 - Self.leastGain)
         for candidate in searched {
-            let size = Double(try size(candidate.transform, candidate.effort))
+            let size = Double(try size(of: small, candidate))
             if size < least { (choice, least) = (candidate, size) }
         }
         return [choice]
+    }
+
+    /// Bytes from the middle of a tensor, whole blocks.
+    private struct Sample {
+        let bytes: [UInt8]
+        let base: [UInt8]?
+
+        init(of source: any TensorSource, base: (any TensorSource)?, byteCount: Int) throws {
+            let descriptor = source.descriptor
+            let block = descriptor.encoding.bytesPerBlock
+            let count = min(descriptor.byteCount, max(1, byteCount / block) * block)
+            let start = (descriptor.byteCount - count) / 2 / block * block
+            bytes = try source.withBytes(start..<start + count) { [UInt8]($0) }
+            self.base = try base?.withBytes(start..<start + count) { [UInt8]($0) }
+        }
+    }
+
+    private func size(of sample: Sample, _ choice: Choice) throws -> Int {
+        try sample.bytes.withUnsafeBytes { bytes in
+            try (sample.base ?? []).withUnsafeBytes { base in
+                try frame(bytes, base: base, choice, id: 0).count
+            }
+        }
     }
 
     /// The smallest frame of a chunk that the choices make.
@@ -89,29 +103,24 @@ struct ChunkCodec: Sendable {
     private func frame(
         _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?, _ choice: Choice, id: UInt8
     ) throws -> [UInt8] {
-        let content = Buffer(byteCount: chunk.count + 1)
-        let planes = UnsafeMutableRawBufferPointer(rebasing: content.bytes[..<chunk.count])
-        if choice.transform.isDelta, let base {
+        let transform = choice.transform
+        let content = Buffer(byteCount: transform.capacity(of: chunk.count) + 1)
+        let count: Int
+        if transform.isDelta, let base {
             let delta = Buffer(byteCount: chunk.count)
             delta.bytes.copyMemory(from: chunk)
             Transform.combine(delta.bytes, with: base)
-            choice.transform.split(UnsafeRawBufferPointer(delta.bytes), into: planes)
+            count = transform.split(UnsafeRawBufferPointer(delta.bytes), into: content.bytes)
         } else {
-            choice.transform.split(chunk, into: planes)
+            count = transform.split(chunk, into: content.bytes)
         }
-        content.bytes[chunk.count] = id
-        var ends = choice.transform.planeEnds(of: chunk.count)
+        content.bytes[count] = id
         // Matches may reach from one plane into another, and blocks of a few bytes would only cost.
-        if choice.effort != .literals { ends = [] }
-        if ends.last == chunk.count { ends.removeLast() }
+        let ends = choice.effort == .literals ? transform.planeEnds(of: chunk.count) : []
         return try compressors.with {
             try $0.frame(
-                UnsafeRawBufferPointer(content.bytes), planeEnds: ends + [chunk.count + 1],
-                choice.effort)
+                UnsafeRawBufferPointer(rebasing: content.bytes[...count]),
+                planeEnds: ends.filter { $0 < count } + [count + 1], choice.effort)
         }
     }
-}
-
-extension Transform {
-    fileprivate static let noneOfDelta = Transform(fields: [1], isDelta: true)
 }

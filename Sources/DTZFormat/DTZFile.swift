@@ -157,13 +157,12 @@ public final class DTZFile: Sendable {
         func failure(_ detail: String) -> FormatError {
             FormatError(.inconsistent, in: subject, at: range.lowerBound, detail, path: file.path)
         }
-        let content = Buffer(byteCount: target.count + 1)
         let transform: Transform
         do {
-            try decompressors.with { decompressor in
+            transform = try decompressors.with { decompressor in
                 try file.withBytes { bytes in
-                    try decompressor.decode(
-                        UnsafeRawBufferPointer(rebasing: bytes[range]), into: content.bytes,
+                    try decode(
+                        UnsafeRawBufferPointer(rebasing: bytes[range]), into: target, decompressor,
                         checksFrame: checksFrame || index == nil)
                 }
             }
@@ -171,11 +170,6 @@ public final class DTZFile: Sendable {
             throw failure("cannot be decompressed: \(error)")
         }
         file.release(range)
-        let id = Int(content.bytes[target.count])
-        guard id < directory.transforms.count else { throw failure("names no transform") }
-        transform = directory.transforms[id]
-        transform.merge(
-            UnsafeRawBufferPointer(rebasing: content.bytes[..<target.count]), into: target)
         if transform.isDelta {
             let offset = number * directory.chunkByteCount(of: descriptor)
             try base(of: descriptor).withBytes(offset..<offset + target.count) {
@@ -190,6 +184,27 @@ public final class DTZFile: Sendable {
                     ? "its checksum does not match; it is damaged, or the base is another"
                     : "its checksum does not match")
         }
+    }
+
+    /// Decodes a frame, but for the difference from a base, and tells how it was transformed.
+    private func decode(
+        _ frame: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer,
+        _ decompressor: ZstdDecompressor, checksFrame: Bool
+    ) throws -> Transform {
+        // The frame says how large it is, within bounds, and must keep its word.
+        guard let count = ZstdFrame.contentByteCount(frame), count > 0,
+            count <= Transform.capacity(of: target.count) + 1
+        else { throw ZstdError("the size of its content is not that of a chunk") }
+        let content = decompressor.content(byteCount: count)
+        try decompressor.decode(frame, into: content, checksFrame: checksFrame)
+        let id = Int(content[count - 1])
+        guard id < directory.transforms.count else { throw ZstdError("it names no transform") }
+        let transform = directory.transforms[id]
+        let isChunk = transform.merge(
+            UnsafeRawBufferPointer(rebasing: content[..<(count - 1)]), into: target,
+            scratch: decompressor.scratch(byteCount: target.count))
+        guard isChunk else { throw ZstdError("its content is not that of a chunk") }
+        return transform
     }
 
     func lost(chunk number: Int, of tensor: Int) -> FormatError {

@@ -120,10 +120,7 @@ public struct DTZWriter {
         // More encodings than that in one file would do with bytes as they are.
         transforms = Array(transforms.prefix(128))
         guard options.base != nil else { return transforms }
-        return transforms
-            + transforms.map {
-                Transform(fields: $0.fields, turnsSign: $0.turnsSign, isDelta: true)
-            }
+        return transforms + transforms.map(\.ofDelta)
     }
 
     private func sectionFrame(_ bytes: [UInt8]) throws -> [UInt8] {

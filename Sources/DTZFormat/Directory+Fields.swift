@@ -70,16 +70,22 @@ extension ByteReader {
 
     mutating func transform() throws(FormatError) -> Transform {
         let flags = try integer(UInt8.self)
-        guard flags <= 3 else {
+        guard flags <= 7 else {
             throw failure(.unsupportedVersion, "flags \(flags) are not known")
         }
         let count = try integer(UInt16.self)
         var fields: [Int] = []
         for _ in 0..<count { fields.append(Int(try integer(UInt32.self))) }
-        guard Transform.isValid(fields: fields, turnsSign: flags & 1 == 1) else {
+        let (turnsSign, pairsExponents) = (flags & 1 != 0, flags & 4 != 0)
+        guard
+            Transform.isValid(
+                fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents)
+        else {
             throw failure(.inconsistent, "fields \(fields.prefix(16)) make no transform")
         }
-        return Transform(fields: fields, turnsSign: flags & 1 == 1, isDelta: flags & 2 == 2)
+        return Transform(
+            fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents,
+            isDelta: flags & 2 != 0)
     }
 
     mutating func tensor() throws(FormatError) -> TensorDescriptor {

@@ -30,4 +30,12 @@ final class Buffer: @unchecked Sendable {
     }
 
     deinit { bytes.deallocate() }
+
+    /// The first bytes of a buffer, which is replaced by a larger one where it is too small.
+    static func reuse(
+        _ buffer: inout Buffer, byteCount: Int
+    ) -> UnsafeMutableRawBufferPointer {
+        if buffer.bytes.count < byteCount { buffer = Buffer(byteCount: byteCount) }
+        return UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<byteCount])
+    }
 }

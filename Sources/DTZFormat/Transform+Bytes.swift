@@ -1,11 +1,15 @@
 extension Transform {
     /// Puts the bytes of a chunk into planes.
-    /// - Precondition: both have the same size.
+    ///
+    /// - Parameters:
+    ///   - chunk: the bytes.
+    ///   - planes: receives them; holds `capacity(of:)` bytes.
+    /// - Returns: how many were written.
     package func split(
         _ chunk: UnsafeRawBufferPointer, into planes: UnsafeMutableRawBufferPointer
-    ) {
-        precondition(chunk.count == planes.count)
-        guard let source = chunk.baseAddress, let target = planes.baseAddress else { return }
+    ) -> Int {
+        precondition(planes.count >= capacity(of: chunk.count))
+        guard let source = chunk.baseAddress, let target = planes.baseAddress else { return 0 }
         let size = recordByteCount
         let records = chunk.count / size
         if turnsSign {
@@ -23,23 +27,53 @@ extension Transform {
                 (start, plane) = (start + field, plane + field * records)
             }
         }
-        let rest = records * size
-        (target + rest).copyMemory(from: source + rest, byteCount: chunk.count - rest)
+        let whole = records * size
+        let rest = UnsafeRawBufferPointer(rebasing: chunk[whole...])
+        guard pairsExponents else {
+            (target + whole).copyMemory(from: source + whole, byteCount: rest.count)
+            return chunk.count
+        }
+        return ExponentPairs.pack(
+            plane: UnsafeMutableRawBufferPointer(
+                rebasing: planes[(size - 1) * records..<size * records]),
+            behind: rest, into: planes, at: (size - 1) * records)
     }
 
     /// Puts planes back into the bytes of a chunk.
-    /// - Precondition: both have the same size.
+    ///
+    /// - Parameters:
+    ///   - planes: what `split` wrote, or what a file says it did.
+    ///   - chunk: receives the bytes.
+    ///   - scratch: as many bytes as the chunk has.
+    /// - Returns: whether the planes are those of a chunk of that size.
     package func merge(
-        _ planes: UnsafeRawBufferPointer, into chunk: UnsafeMutableRawBufferPointer
-    ) {
-        precondition(chunk.count == planes.count)
-        guard let source = planes.baseAddress, let target = chunk.baseAddress else { return }
+        _ planes: UnsafeRawBufferPointer, into chunk: UnsafeMutableRawBufferPointer,
+        scratch: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        guard planes.count == chunk.count || pairsExponents else { return false }
+        guard let target = chunk.baseAddress else { return true }
+        guard let source = planes.baseAddress, let exponents = scratch.baseAddress else {
+            return false
+        }
         let size = recordByteCount
         let records = chunk.count / size
+        let whole = records * size
+        var last = source + (size - 1) * records
+        var rest = whole
+        if pairsExponents {
+            rest = (size - 1) * records
+            guard planes.count >= rest + chunk.count - whole else { return false }
+            guard
+                ExponentPairs.unpack(
+                    UnsafeRawBufferPointer(rebasing: planes[(rest + chunk.count - whole)...]),
+                    into: UnsafeMutableRawBufferPointer(rebasing: scratch[..<records]))
+            else { return false }
+            last = UnsafeRawPointer(exponents)
+        }
         if turnsSign {
             switch size {
-            case 2: mergePairs(source, target, records)
-            case 4: mergeQuads(source, target, records)
+            case 2: mergePairs(source, last, target, records)
+            case 4: mergeQuads(source, last, target, records)
             default: mergeWords(source, target, records)
             }
         } else {
@@ -51,8 +85,8 @@ extension Transform {
                 (start, plane) = (start + field, plane + field * records)
             }
         }
-        let rest = records * size
-        (target + rest).copyMemory(from: source + rest, byteCount: chunk.count - rest)
+        (target + whole).copyMemory(from: source + rest, byteCount: chunk.count - whole)
+        return true
     }
 
     /// Exclusive or of two runs of bytes, the first of which receives it.
@@ -98,8 +132,11 @@ private func splitPairs(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPo
     }
 }
 
-private func mergePairs(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ n: Int) {
-    let (low, high) = (source.bytes(n), (source + n).bytes(n))
+private func mergePairs(
+    _ source: UnsafeRawPointer, _ exponents: UnsafeRawPointer, _ target: UnsafeMutableRawPointer,
+    _ n: Int
+) {
+    let (low, high) = (source.bytes(n), exponents.bytes(n))
     for i in 0..<n {
         let turned = UInt16(low[i]) | UInt16(high[i]) &<< 8
         (target + i &* 2).storeBytes(
@@ -121,9 +158,12 @@ private func splitQuads(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPo
     }
 }
 
-private func mergeQuads(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPointer, _ n: Int) {
+private func mergeQuads(
+    _ source: UnsafeRawPointer, _ exponents: UnsafeRawPointer, _ target: UnsafeMutableRawPointer,
+    _ n: Int
+) {
     let (a, b) = (source.bytes(n), (source + n).bytes(n))
-    let (c, d) = ((source + 2 * n).bytes(n), (source + 3 * n).bytes(n))
+    let (c, d) = ((source + 2 * n).bytes(n), exponents.bytes(n))
     for i in 0..<n {
         let low = UInt32(a[i]) | UInt32(b[i]) &<< 8
         let turned = low | UInt32(c[i]) &<< 16 | UInt32(d[i]) &<< 24
@@ -158,13 +198,13 @@ private func mergeWords(_ source: UnsafeRawPointer, _ target: UnsafeMutableRawPo
 }
 
 extension UnsafeMutableRawPointer {
-    fileprivate func bytes(_ count: Int) -> UnsafeMutablePointer<UInt8> {
+    func bytes(_ count: Int) -> UnsafeMutablePointer<UInt8> {
         bindMemory(to: UInt8.self, capacity: count)
     }
 }
 
 extension UnsafeRawPointer {
-    fileprivate func bytes(_ count: Int) -> UnsafePointer<UInt8> {
+    func bytes(_ count: Int) -> UnsafePointer<UInt8> {
         bindMemory(to: UInt8.self, capacity: count)
     }
 }

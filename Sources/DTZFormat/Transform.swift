@@ -14,39 +14,68 @@ package struct Transform: Sendable, Hashable {
     package var isDelta = false
     /// Whether a record, as a little-endian integer, is turned left by one bit.
     package let turnsSign: Bool
+    /// Whether the last plane, of exponents, is packed two to a byte.
+    package let pairsExponents: Bool
     /// The sizes of a record's fields in bytes.
     package let fields: [Int]
 
-    /// - Precondition: positive fields; where the sign turns, 2, 4 or 8 of one byte.
-    package init(fields: [Int], turnsSign: Bool = false, isDelta: Bool = false) {
-        precondition(Transform.isValid(fields: fields, turnsSign: turnsSign))
-        (self.fields, self.turnsSign, self.isDelta) = (fields, turnsSign, isDelta)
+    /// - Precondition: positive fields; where the sign turns, 2, 4 or 8 of one byte, and where exponents
+    ///   are paired, 2 or 4.
+    package init(
+        fields: [Int], turnsSign: Bool = false, pairsExponents: Bool = false, isDelta: Bool = false
+    ) {
+        precondition(
+            Transform.isValid(
+                fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents))
+        (self.fields, self.turnsSign) = (fields, turnsSign)
+        (self.pairsExponents, self.isDelta) = (pairsExponents, isDelta)
+    }
+
+    /// The same, of the difference from a base.
+    package var ofDelta: Transform {
+        var transform = self
+        transform.isDelta = true
+        return transform
     }
 
     /// Bytes as they are.
     package static let none = Transform(fields: [1])
 
     /// Whether such a transform exists.
-    static func isValid(fields: [Int], turnsSign: Bool) -> Bool {
+    static func isValid(fields: [Int], turnsSign: Bool, pairsExponents: Bool) -> Bool {
         guard !fields.isEmpty, fields.allSatisfy({ $0 > 0 && $0 <= DTZ.maximumChunkCapacity }),
             fields.reduce(0, +) <= DTZ.maximumChunkCapacity
         else { return false }
+        guard !pairsExponents || turnsSign && fields.count <= 4 else { return false }
         return !turnsSign || [2, 4, 8].contains(fields.count) && fields.allSatisfy { $0 == 1 }
     }
 
     package var recordByteCount: Int { fields.reduce(0, +) }
 
-    /// Where the planes of a chunk end: what is compressed by itself.
+    /// The most bytes that a chunk of so many may become: exponents that have no code are added behind
+    /// the codes, of which there are half as many as exponents.
+    package func capacity(of byteCount: Int) -> Int {
+        Transform.capacity(of: byteCount, pairsExponents: pairsExponents)
+    }
+
+    /// The same for any transform.
+    package static func capacity(of byteCount: Int, pairsExponents: Bool = true) -> Int {
+        pairsExponents ? byteCount + byteCount / 4 + 2 : byteCount
+    }
+
+    /// Where the planes of a transformed chunk end: what is compressed by itself. The end is not named.
     package func planeEnds(of byteCount: Int) -> [Int] {
         let records = byteCount / recordByteCount
+        guard records > 0 else { return [] }
         var ends: [Int] = []
         var end = 0
-        for field in fields where records > 0 {
+        for field in pairsExponents ? fields.dropLast() : fields[...] {
             end += records * field
             ends.append(end)
         }
-        if end < byteCount { ends.append(byteCount) }
-        return ends
+        guard pairsExponents else { return ends }
+        let codes = end + byteCount % recordByteCount + 1
+        return ends + [codes + (records + 1) / 2]
     }
 
     /// The transforms that suit an encoding, the likeliest first.
@@ -55,7 +84,10 @@ package struct Transform: Sendable, Hashable {
         case .scalar(let type):
             guard type.byteCount > 1 else { return [.none] }
             let planes = [Int](repeating: 1, count: type.byteCount)
-            return [Transform(fields: planes, turnsSign: type.isFloatingPoint), .none]
+            let byPlanes = Transform(fields: planes, turnsSign: type.isFloatingPoint)
+            // Other floats have no byte that is all exponent.
+            guard type == .bf16 || type == .f32 else { return [byPlanes, .none] }
+            return [Transform(fields: planes, turnsSign: true, pairsExponents: true), byPlanes, .none]
         case .block(let encoding): return [Transform(fields: encoding.storedFields), .none]
         case .grouped(let encoding):
             let scales = encoding.scaleType.byteCount + encoding.offsetByteCount

@@ -34,6 +34,11 @@ final class ZstdCompressor {
         _ content: UnsafeRawBufferPointer, planeEnds: [Int], _ effort: Effort
     ) throws(ZstdError) -> [UInt8] {
         try prepare(effort)
+        if effort == .literals, let frame = try literals(content, planeEnds: planeEnds) {
+            return frame
+        }
+        try prepare(effort)
+        try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1))
         try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(content.count)))
         // What a bound for a whole frame does not count: a block that ends early, one for each plane.
         let capacity = ZSTD_compressBound(content.count) + planeEnds.count * 64 + 64
@@ -54,6 +59,26 @@ final class ZstdCompressor {
         return frame
     }
 
+    /// A frame of planes that are coded one by one; nil where libzstd found matches all the same.
+    private func literals(
+        _ content: UnsafeRawBufferPointer, planeEnds: [Int]
+    ) throws(ZstdError) -> [UInt8]? {
+        // The frame that is made of the planes' has a checksum, they need none.
+        try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 0))
+        let capacity = FrameBuilder.capacity(content.count, planeCount: planeEnds.count)
+        let output = Buffer.reuse(&buffer, byteCount: capacity)
+        var builder = FrameBuilder(contentByteCount: content.count, into: output)
+        var start = 0
+        for end in planeEnds where end > start {
+            let plane = UnsafeRawBufferPointer(rebasing: content[start..<end])
+            guard try builder.append(plane: plane, context) else { return nil }
+            start = end
+        }
+        builder.finish(content)
+        return [UInt8](UnsafeRawBufferPointer(rebasing: output[..<builder.byteCount]))
+    }
+
+    private var buffer = Buffer(byteCount: 0)
     private var position = 0
 
     private func feed(

@@ -12,6 +12,20 @@ final class ZstdDecompressor {
 
     deinit { ZSTD_freeDCtx(context) }
 
+    // Memory that is used again: new memory costs as much as decoding a tenth of a chunk.
+    private var contentBuffer = Buffer(byteCount: 0)
+    private var scratchBuffer = Buffer(byteCount: 0)
+
+    /// Memory for what a frame holds, until this is called again.
+    func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        Buffer.reuse(&contentBuffer, byteCount: byteCount)
+    }
+
+    /// Memory for a plane, until this is called again.
+    func scratch(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        Buffer.reuse(&scratchBuffer, byteCount: byteCount)
+    }
+
     /// Decodes a frame that must fill `content` exactly.
     ///
     /// - Parameters:
@@ -48,6 +62,11 @@ enum ZstdFrame {
         guard bytes.count >= 4 else { return false }
         let magic = UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
         return magic & 0xFFFF_FFF0 == DTZ.skippableMagic
+    }
+
+    /// The size of what a frame holds, or nil where the frame does not say it.
+    static func contentByteCount(_ frame: UnsafeRawBufferPointer) -> Int? {
+        Int(exactly: ZSTD_getFrameContentSize(frame.baseAddress, frame.count))
     }
 
     /// The size of the frame that `bytes` start with, or nil where none does that is whole.
