@@ -20,7 +20,7 @@ import safetensors
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "DTZ"))
 sys.dont_write_bytecode = True
-from dtz import NONE, PAIRS, QUADS, Tensor, dtz, original  # noqa: E402
+from dtz import CODES, NONE, PAIRS, QUAD_CODES, QUADS, Tensor, dtz, frame, original  # noqa: E402
 LIMIT = 8192  # bytes; a vector is read by people, too
 
 
@@ -605,6 +605,12 @@ def make_dtz():
 
     pairs = Tensor("w", BF16, [2, 3], some(12), transforms=(0,))
     good("bf16.dtz", "one tensor in planes", [pairs], transforms=(PAIRS,))
+    floats = struct.pack("<7H", 0x3F80, 0xBE11, 0x3C00, 0x0000, 0x7F80, 0x3EFF, 0xB89A)
+    good("pairs.dtz", "exponents in pairs: an odd number, some without a code, bytes behind",
+         [Tensor("w", BF16, [7], floats), Tensor("f", F32, [3], some(12, 200), transforms=(1,)),
+          Tensor("odd", U8, [5], some(5), transforms=(0,)),
+          Tensor("one", U8, [1], some(1), transforms=(1,))],
+         transforms=(CODES, QUAD_CODES))
     good("empty.dtz", "no tensors", [])
     good("shapes.dtz", "a scalar, no elements, six dimensions, bytes that are no whole record",
          [Tensor("scalar", U8, [], some(1)), Tensor("none", BF16, [0, 5], b""),
@@ -701,6 +707,8 @@ def make_dtz():
             ("transform-large", (0, [1 << 26, 1]), "inconsistent", 33, "a record above the limit"),
             ("transform-sign", (1, [1, 1, 1]), "inconsistent", 37, "a sign in three bytes"),
             ("transform-delta", (2, [1]), "inconsistent", 29, "a delta, and no base"),
+            ("transform-pairs", (4, [1, 1]), "inconsistent", 33, "pairs without a sign"),
+            ("transform-pairs-of-eight", (5, [1] * 8), "inconsistent", 57, "eight in a pair"),
             ("transform-flags", (16, [1]), "unsupportedVersion", 23, "an unknown flag")]:
         bad(f"{name}.dtz", dtz([none], transforms=(transform,)), code, "directory: transforms",
             offset, about)
@@ -722,6 +730,20 @@ def make_dtz():
             ("short", original(11, [(1, 1), (0, 5)], b"HGG"), 40, "bytes missing in gaps")]:
         bad(f"original-{name}.dtz", dtz([x, y], [(2, "m.gguf", section)]), "inconsistent",
             "section 'm.gguf': original file", offset, about)
+    pair = Tensor("w", BF16, [3], some(6))
+    for name, content, about in [
+            ("few", b"\1\2\3\x70\xff\x01\x80\x00", "one exponent fewer than have no code"),
+            ("many", b"\1\2\3\x70\x21\x01\x80\x00", "an exponent that no code asks for"),
+            ("high", b"\1\2\3\x70\x21\x11\x00", "a code too many"),
+            ("short", b"\1\2\3\x00", "no codes"),
+            ("id", b"\1\2\3\x70\x21\x01\x09", "a transform that does not exist"),
+            ("large", bytes(11), "more than a chunk can be")]:
+        pair.frames = [frame(content)]
+        whole = dtz([pair], transforms=(CODES,))
+        bad(f"chunk-{name}.dtz", whole, "inconsistent", "tensor 'w', chunk 0",
+            whole.index(pair.frames[0]), about)
+    bad("chunk-checksum.dtz", dtz([Tensor("x", U8, [4], some(4), checksum=1)]), "inconsistent",
+        "tensor 'x', chunk 0", dtz([x]).index(frame(some(4) + b"\0")), "another checksum")
     bad("original-incomplete.dtz", dtz([x, y], [(2, "m.gguf", original(2, [(1, 0)], b""))]),
         "inconsistent", "original files", 40, "a tensor that is in no file")
     v.finish()

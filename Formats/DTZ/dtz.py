@@ -68,6 +68,8 @@ def encoding(kind, name, more=b""):
 NONE = (0, [1])
 PAIRS = (1, [1, 1])
 QUADS = (1, [1, 1, 1, 1])
+CODES = (5, [1, 1])  # exponents in pairs
+QUAD_CODES = (5, [1, 1, 1, 1])
 
 
 def split(transform, data, base=None):
@@ -86,7 +88,18 @@ def split(transform, data, base=None):
     for field in fields:
         planes += b"".join(r[start:start + field] for r in records)
         start += field
-    return planes + data[len(records) * size:]
+    rest = data[len(records) * size:]
+    if flags & 4:
+        at = len(records) * (size - 1)
+        return planes[:at] + rest + codes(planes[at:])
+    return planes + rest
+
+
+def codes(plane, lowest=0x70):
+    """Exponents from `lowest` on in four bits, the others behind them."""
+    four = [min((e - lowest) % 256, 15) for e in plane] + [0] * (len(plane) % 2)
+    escapes = bytes(e for e in plane if (e - lowest) % 256 > 14)
+    return bytes([lowest]) + bytes(a | b << 4 for a, b in zip(four[::2], four[1::2])) + escapes
 
 
 class Tensor:

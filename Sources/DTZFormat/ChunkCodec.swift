@@ -14,7 +14,7 @@ struct ChunkCodec: Sendable {
     /// Bytes of a tensor that are tried out before a way is chosen for all of it.
     private static let sampleByteCount = 1 << 17
     /// Of these, bytes in which matches are looked for.
-    private static let searchedByteCount = 1 << 15
+    private static let searchedByteCount = 1 << 14
     /// A search for matches must save this part of a sample: frames with matches take longer to read.
     private static let leastGain = 0.02
 
@@ -34,6 +34,10 @@ struct ChunkCodec: Sendable {
         let large = try Sample(of: source, base: base, byteCount: Self.sampleByteCount)
         var best: (transform: Transform, size: Int)?
         for transform in transforms {
+            // Planes that are worth it are never behind bytes as they are.
+            if transform.fields == [1], let best, best.size < large.bytes.count * 9 / 10 {
+                continue
+            }
             let choice = Choice(transform: transform, effort: .literals)
             let size = try size(of: large, choice)
             if size < best?.size ?? .max { best = (transform, size) }
@@ -44,17 +48,14 @@ struct ChunkCodec: Sendable {
         let planes = Transform(
             fields: transform.fields, turnsSign: transform.turnsSign, isDelta: transform.isDelta)
         let none = transform.isDelta ? Transform.none.ofDelta : .none
-        let searched = (planes == none ? [none] : [planes, none])
-            .map { Choice(transform: $0, effort: searching) }
-        guard options.level <= 1 else { return [literals] + searched }
-        let small = try Sample(of: source, base: base, byteCount: Self.searchedByteCount)
-        var choice = literals
-        var least = Double(try size(of: small, literals)) * (1 - Self.leastGain)
-        for candidate in searched {
-            let size = Double(try size(of: small, candidate))
-            if size < least { (choice, least) = (candidate, size) }
+        let searched = Choice(transform: planes, effort: searching)
+        guard options.level <= 1 else {
+            let plain = Choice(transform: none, effort: searching)
+            return [literals, searched] + (planes == none ? [] : [plain])
         }
-        return [choice]
+        let small = try Sample(of: source, base: base, byteCount: Self.searchedByteCount)
+        let least = Double(try size(of: small, literals)) * (1 - Self.leastGain)
+        return Double(try size(of: small, searched)) < least ? [searched] : [literals]
     }
 
     /// Bytes from the middle of a tensor, whole blocks.
@@ -104,22 +105,21 @@ struct ChunkCodec: Sendable {
         _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?, _ choice: Choice, id: UInt8
     ) throws -> [UInt8] {
         let transform = choice.transform
-        let content = Buffer(byteCount: transform.capacity(of: chunk.count) + 1)
-        let count: Int
-        if transform.isDelta, let base {
-            let delta = Buffer(byteCount: chunk.count)
-            delta.bytes.copyMemory(from: chunk)
-            Transform.combine(delta.bytes, with: base)
-            count = transform.split(UnsafeRawBufferPointer(delta.bytes), into: content.bytes)
-        } else {
-            count = transform.split(chunk, into: content.bytes)
-        }
-        content.bytes[count] = id
-        // Matches may reach from one plane into another, and blocks of a few bytes would only cost.
-        let ends = choice.effort == .literals ? transform.planeEnds(of: chunk.count) : []
-        return try compressors.with {
-            try $0.frame(
-                UnsafeRawBufferPointer(rebasing: content.bytes[...count]),
+        return try compressors.with { compressor in
+            let content = compressor.content(byteCount: transform.capacity(of: chunk.count) + 1)
+            var source = chunk
+            if transform.isDelta, let base {
+                let delta = compressor.delta(byteCount: chunk.count)
+                delta.copyMemory(from: chunk)
+                Transform.combine(delta, with: base)
+                source = UnsafeRawBufferPointer(delta)
+            }
+            let count = transform.split(source, into: content)
+            content[count] = id
+            // Matches may reach from one plane into another, and blocks of a few bytes would only cost.
+            let ends = choice.effort == .literals ? transform.planeEnds(of: chunk.count) : []
+            return try compressor.frame(
+                UnsafeRawBufferPointer(rebasing: content[...count]),
                 planeEnds: ends.filter { $0 < count } + [count + 1], choice.effort)
         }
     }

@@ -87,7 +87,9 @@ package struct Transform: Sendable, Hashable {
             let byPlanes = Transform(fields: planes, turnsSign: type.isFloatingPoint)
             // Other floats have no byte that is all exponent.
             guard type == .bf16 || type == .f32 else { return [byPlanes, .none] }
-            return [Transform(fields: planes, turnsSign: true, pairsExponents: true), byPlanes, .none]
+            return [
+                Transform(fields: planes, turnsSign: true, pairsExponents: true), byPlanes, .none,
+            ]
         case .block(let encoding): return [Transform(fields: encoding.storedFields), .none]
         case .grouped(let encoding):
             let scales = encoding.scaleType.byteCount + encoding.offsetByteCount

@@ -22,6 +22,21 @@ final class ZstdCompressor {
 
     deinit { ZSTD_freeCCtx(context) }
 
+    // Memory that is used again, for new memory has to be made by the system first.
+    private var contentBuffer = Buffer(byteCount: 0)
+    private var deltaBuffer = Buffer(byteCount: 0)
+    private var frameBuffer = Buffer(byteCount: 0)
+
+    /// Memory for what goes into a frame, until this is called again.
+    func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        Buffer.reuse(&contentBuffer, byteCount: byteCount)
+    }
+
+    /// Memory for the difference from a base, until this is called again.
+    func delta(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        Buffer.reuse(&deltaBuffer, byteCount: byteCount)
+    }
+
     /// One frame with the size and the checksum of its content.
     ///
     /// - Parameters:
@@ -66,7 +81,7 @@ final class ZstdCompressor {
         // The frame that is made of the planes' has a checksum, they need none.
         try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 0))
         let capacity = FrameBuilder.capacity(content.count, planeCount: planeEnds.count)
-        let output = Buffer.reuse(&buffer, byteCount: capacity)
+        let output = Buffer.reuse(&frameBuffer, byteCount: capacity)
         var builder = FrameBuilder(contentByteCount: content.count, into: output)
         var start = 0
         for end in planeEnds where end > start {
@@ -78,7 +93,6 @@ final class ZstdCompressor {
         return [UInt8](UnsafeRawBufferPointer(rebasing: output[..<builder.byteCount]))
     }
 
-    private var buffer = Buffer(byteCount: 0)
     private var position = 0
 
     private func feed(

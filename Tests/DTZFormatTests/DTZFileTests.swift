@@ -51,7 +51,7 @@ private func written(
     }
 
     @Test(arguments: [1, 2, 3, 8]) func threadsDoNotChangeTheBytes(count: Int) throws {
-        let model = try model(rows: 40_000)
+        let model = try model(rows: 12_000)
         let bytes = try written(model) { $0.threadCount = count }
         #expect(try bytes == written(model) { $0.threadCount = 1 })
     }
@@ -81,7 +81,7 @@ private func written(
 
     /// A tensor is read from its own chunks: whatever the others have become, it stays the same.
     @Test func oneTensorReadsOnlyItsChunks() throws {
-        let model = try model(rows: 20_000)
+        let model = try model(rows: 9000)
         var bytes = try written(model)
         let folder = try TemporaryFolder()
         let whole = try DTZFile(path: try folder.write(bytes, to: "whole.dtz"))
