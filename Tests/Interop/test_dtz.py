@@ -182,7 +182,7 @@ def test_commands_read_and_write_it(tiny, tmp_path):
     shown = json.loads(run("detent", "inspect", tmp_path / "q.gguf.dtz", "--json").stdout)
     assert shown["compressed"] and shown["format"] == "gguf"
     report = tmp_path / "r.json"
-    run("evalppl", tmp_path / "q.gguf.dtz", "--reference", tiny, "--windows", 1, "--json", report)
+    run("evalppl", tmp_path / "q.gguf.dtz", "--reference", tiny, "--chunks", 1, "--json", report)
     said = run("detent", "generate", tiny, "--prompt", "The", "--max-tokens", 4).stdout
     assert said == run("detent", "generate", TINY, "--prompt", "The", "--max-tokens", 4).stdout
 
