@@ -8,6 +8,14 @@ import time
 
 import zipnn
 
+
+def timed(work):
+    """The result, seconds of wall time, seconds of CPU."""
+    start, used = time.perf_counter(), time.process_time()
+    result = work()
+    return result, time.perf_counter() - start, time.process_time() - used
+
+
 path, dtype = sys.argv[1], sys.argv[2]
 threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
 data = open(path, "rb").read()
@@ -15,13 +23,12 @@ codec = zipnn.ZipNN(bytearray_dtype=dtype, input_format="byte", threads=threads)
 compressing, decompressing = [], []
 for _ in range(7):
     copy = bytearray(data)  # `compress` uses its input as scratch.
-    start = time.perf_counter()
-    packed = codec.compress(copy)
-    middle = time.perf_counter()
-    unpacked = codec.decompress(packed)
-    decompressing.append(time.perf_counter() - middle)
-    compressing.append(middle - start)
+    packed, *seconds = timed(lambda: codec.compress(copy))
+    compressing.append(seconds)
+    unpacked, *seconds = timed(lambda: codec.decompress(packed))
+    decompressing.append(seconds)
 assert bytes(unpacked) == data
-size = len(data) / 1e9
-print(f"zipnn {threads} threads: {len(packed)} of {len(data)} bytes, {len(packed) / len(data):.4f}; "
-      f"compresses {size / min(compressing):.2f} GB/s, decompresses {size / min(decompressing):.2f} GB/s")
+wall, cpu = map(min, zip(*compressing))
+wall_back, cpu_back = map(min, zip(*decompressing))
+print(f"zipnn {threads} threads, seconds: compress {wall:.3f}, CPU {cpu:.3f}; "
+      f"decode {wall_back:.3f}, CPU {cpu_back:.3f}; {len(packed)} bytes, {len(packed) / len(data):.4f}")

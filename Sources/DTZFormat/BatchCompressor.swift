@@ -80,15 +80,24 @@ struct BatchCompressor {
         codec = ChunkCodec(options: options, compressors: Pool { try ZstdCompressor() })
     }
 
+    /// Compresses some chunks.
+    ///
+    /// - Parameters:
+    ///   - batch: the chunks.
+    ///   - meanwhile: other work, which one of the threads does.
     /// - Returns: a result for each chunk, the same for any number of threads.
-    mutating func compress(_ batch: [Chunk]) throws -> [Result] {
+    /// - Throws: what reading the tensors throws.
+    mutating func compress(
+        _ batch: [Chunk], meanwhile: @Sendable () throws -> Void
+    ) throws -> [Result] {
         try choose(for: Set(batch.map(\.tensor)).sorted())
         let results = Slots<Result>(count: batch.count)
         let digests = Slots<RunningDigests>(count: 1)
         digests[0] = self.digests
         let (tensors, bases, codec, choices) = (tensors, bases, codec, choices)
         // Digests cannot be cut: they are one item of work, and the longest.
-        try workers.forEach(batch.count + 1) { item in
+        try workers.forEach(batch.count + 2) { item in
+            guard item != 1 else { return try meanwhile() }
             guard item > 0 else {
                 var running = digests[0]
                 for chunk in batch {
@@ -99,7 +108,7 @@ struct BatchCompressor {
                 digests[0] = running
                 return
             }
-            let chunk = batch[item - 1]
+            let chunk = batch[item - 2]
             let choices = choices[chunk.tensor] ?? []
             try tensors[chunk.tensor].withBytes(chunk.range) { bytes in
                 let usesBase = choices.contains { $0.choice.transform.isDelta }
@@ -111,7 +120,7 @@ struct BatchCompressor {
                     } else {
                         try codec.smallestFrame(bytes, base: nil, choices)
                     }
-                results[item - 1] = (frame, XXH64.hash(bytes))
+                results[item - 2] = (frame, XXH64.hash(bytes))
             }
         }
         self.digests = digests[0] ?? self.digests

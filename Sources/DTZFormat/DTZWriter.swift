@@ -138,15 +138,27 @@ public struct DTZWriter {
         var compressor = BatchCompressor(
             checkpoint, base: options.base?.checkpoint, transforms: directory.transforms,
             options: options)
+        // A batch's frames are written while the next one is compressed.
+        var frames: [[UInt8]] = []
         while let batch = batches.next() {
-            for (chunk, result) in zip(batch, try compressor.compress(batch)) {
-                try write(result.frame)
+            let (output, start, ready) = (output, offset, frames)
+            let results = try compressor.compress(batch) {
+                var place = start
+                for frame in ready {
+                    try output.write(frame, at: place)
+                    place += frame.count
+                }
+            }
+            offset = ready.reduce(offset) { $0 + $1.count }
+            frames = results.map(\.frame)
+            for (chunk, result) in zip(batch, results) {
                 chunks[chunk.tensor].append(
                     Index.Chunk(
                         frameByteCount: result.frame.count, checksum: result.checksum))
                 advance(chunk.range.count)
             }
         }
+        for frame in frames { try write(frame) }
         return chunks.indices.map {
             Index.Tensor(digest: compressor.digests.digest(of: $0), chunks: chunks[$0])
         }
