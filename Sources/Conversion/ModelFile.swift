@@ -116,6 +116,6 @@ public enum ModelFile {
 }
 
 extension Checkpoint {
-    /// Whether the tensors lie in a DTZ file.
-    public var isInDTZ: Bool { tensors.first is DTZTensor }
+    /// Whether tensors lie in a DTZ file.
+    public var isInDTZ: Bool { tensors.contains { $0 is DTZTensor } }
 }

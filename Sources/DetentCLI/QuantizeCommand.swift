@@ -12,8 +12,9 @@ struct QuantizeCommand: RootCommand {
         abstract: "Write a smaller copy of a model.",
         usage: "quantize [<options>] [<model>] <output>",
         discussion: """
-            Reads a Hugging Face folder, a .safetensors file in one, or a .gguf file. \
-            Writes a .gguf file, or a folder with a GPTQ checkpoint. \
+            Reads a Hugging Face folder, a .safetensors file in one, a .gguf or a .dtz file. \
+            Writes a .gguf file, or a folder with a GPTQ checkpoint; a name that ends in \
+            .dtz, or in .safetensors.dtz, has the one or the other compressed. \
             The output appears under its name only when it is complete.
 
               quantize SmolLM2-135M out.gguf --bits 4
