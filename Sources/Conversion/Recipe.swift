@@ -36,7 +36,7 @@ public struct Recipe: Sendable {
     package var awq = AWQ()
     package var gptq = GPTQ()
     /// What is added to a Hessian's diagonal, as a fraction of its mean.
-    public var dampingFraction: Float = 0.01
+    public var dampingFraction: Float = Hessian.usualDampingFraction
     /// Whether each layer of GPTQ makes up for what the ones before it have lost, measured against the
     /// model as it was.
     public var compensatesDrift = true

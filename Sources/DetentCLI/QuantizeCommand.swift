@@ -196,7 +196,7 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "gptq: what is added to a Hessian's diagonal, as a fraction of its mean (default: 0.01).",
+            "gptq: what is added to a Hessian's diagonal, as a fraction of its mean (default: 0.05).",
             valueName: "fraction"))
     var dampPercent: Float?
 
@@ -226,7 +226,7 @@ struct MethodOptions: ParsableArguments {
             throw ValidationError("'\(option)' is for '--method gptq'.")
         }
         if let dampPercent, !(dampPercent > 0 && dampPercent < 1) {
-            throw ValidationError("'--damp-percent' is a fraction between 0 and 1, such as 0.01.")
+            throw ValidationError("'--damp-percent' is a fraction between 0 and 1, such as 0.05.")
         }
     }
 }

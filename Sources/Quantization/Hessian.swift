@@ -16,6 +16,10 @@ public enum ColumnOrder: String, Sendable, Hashable, CaseIterable {
 /// inputs x and weights w. Layers with the same inputs share one. Making it ready costs a
 /// factorization.
 package final class Hessian: Sendable {
+    /// What is damped by, where nothing else is asked for: with less, more is lost on text that is
+    /// unlike that of the calibration.
+    package static let usualDampingFraction: Float = 0.05
+
     package let columns: Int
     /// H with `damping` on its diagonal, and one on the diagonal of dead columns: (columns,
     /// columns).
@@ -46,7 +50,7 @@ package final class Hessian: Sendable {
     ///   - largestDampingFraction: where raising the damping ends.
     ///   - order: in which columns are rounded.
     package init(
-        _ hessian: Matrix, dampingFraction: Float = 0.01, largestDampingFraction: Float = 1,
+        _ hessian: Matrix, dampingFraction: Float = usualDampingFraction, largestDampingFraction: Float = 1,
         order: ColumnOrder = .activation
     ) {
         precondition(hessian.rows == hessian.columns && dampingFraction > 0)
@@ -86,7 +90,7 @@ package final class Hessian: Sendable {
         var fraction = dampingFraction
         var factor = Self.factor(damped, damping: fraction * mean, order: self.order)
         while factor == nil, fraction < largestDampingFraction {
-            // In double precision, so that 0.01 becomes 0.1 and 1, and not their neighbours.
+            // In double precision, so that 0.05 becomes 0.5, and not its neighbour.
             fraction = min(Float(Double(fraction) * 10), largestDampingFraction)
             factor = Self.factor(damped, damping: fraction * mean, order: self.order)
         }

@@ -15,7 +15,7 @@ import Testing
             workers: oneWorker)
         let report = result.report
         #expect(report.relativeError < 0.8 * report.relativeErrorOfRoundingToNearest)
-        #expect(report.fallback == nil && report.dampingFraction == 0.01)
+        #expect(report.fallback == nil && report.dampingFraction == Hessian.usualDampingFraction)
 
         // What is reported is what the weights say.
         let error = layer.errors(of: result.decoded).reduce(0, +)

@@ -44,7 +44,7 @@ import Testing
 
     @Test func fewTokensNeedNoMoreThanTheUsualDamping() {
         let hessian = Hessian(Layer(tokens: 5).hessian)
-        #expect(hessian.fallback == nil && hessian.dampingFraction == 0.01)
+        #expect(hessian.fallback == nil && hessian.dampingFraction == Hessian.usualDampingFraction)
     }
 
     /// Mean diagonal 1 and a smallest eigenvalue of `lowest`: damping must outweigh that.
