@@ -108,14 +108,19 @@ final class TerminalProgress: ProgressSink {
         let seconds = (now - running.start) / .seconds(1)
         if done > 0, seconds > 0.5 {
             let rate = Double(done) / seconds
-            parts.append(
-                unit == "bytes"
-                    ? "\(NumberFormatting.byteCount(Int(rate)))/s"
-                    : "\(NumberFormatting.fixed(rate, decimals: rate < 10 ? 1 : 0)) \(unit)/s")
+            parts.append(pace(rate, unit))
             let left = Duration.seconds(Double(max(0, total - done)) / rate)
             parts.append("\(NumberFormatting.duration(left)) left")
         }
         return parts.joined(separator: "  ")
+    }
+
+    /// `3.1 windows/s`, or `7.4 s each` for what takes longer than a second.
+    private func pace(_ rate: Double, _ unit: String) -> String {
+        if unit == "bytes" { return "\(NumberFormatting.byteCount(Int(rate)))/s" }
+        return rate < 1
+            ? "\(NumberFormatting.fixed(1 / rate, decimals: 1)) s each"
+            : "\(NumberFormatting.fixed(rate, decimals: rate < 10 ? 1 : 0)) \(unit)/s"
     }
 
     private func count(_ done: Int, _ phase: Phase) -> String {
