@@ -13,7 +13,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 bin=$root/.build/release python=${PYTHON:-python3} levels=${LEVELS-1 19}
 mkdir -p "$out"
 size() { stat -L -c %s "$1"; }
-ratio() { echo "$1 $2 $3" | awk '{printf "%-24s %11d bytes  %.4f\n", $1, $2, $2 / $3}'; }
+ratio() {
+    awk -v name="$1" -v size="$2" -v of="$3" \
+        'BEGIN { printf "%-24s %11d bytes  %.4f\n", name, size, size / of }'
+}
 
 for file in "$@"; do
     echo "== $file: $(size "$file") bytes"
