@@ -50,8 +50,8 @@ package final class Hessian: Sendable {
     ///   - largestDampingFraction: where raising the damping ends.
     ///   - order: in which columns are rounded.
     package init(
-        _ hessian: Matrix, dampingFraction: Float = usualDampingFraction, largestDampingFraction: Float = 1,
-        order: ColumnOrder = .activation
+        _ hessian: Matrix, dampingFraction: Float = usualDampingFraction,
+        largestDampingFraction: Float = 1, order: ColumnOrder = .activation
     ) {
         precondition(hessian.rows == hessian.columns && dampingFraction > 0)
         columns = hessian.columns

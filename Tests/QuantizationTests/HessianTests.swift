@@ -48,7 +48,7 @@ import Testing
     }
 
     /// Mean diagonal 1 and a smallest eigenvalue of `lowest`: damping must outweigh that.
-    @Test(arguments: [(Float(-0.05), Float(0.1)), (-0.5, 1)])
+    @Test(arguments: [(Float(-0.1), Float(0.5)), (-0.6, 1)])
     func dampingRisesUntilTheFactorExists(lowest: Float, fraction: Float) throws {
         let hessian = Hessian(indefinite(lowest: lowest))
         #expect(abs(hessian.dampingFraction - fraction) < fraction * 1e-5)
