@@ -1,8 +1,8 @@
 import Architectures
 import BlockFormats
 import ByteIO
-import DTZFormat
 import Calibration
+import DTZFormat
 import GGUFFormat
 import Inference
 import Kernels

@@ -17,8 +17,15 @@ public enum ModelFile {
     /// - Returns: the model, under the names of the file.
     /// - Throws: `SystemError` for what cannot be read, `FormatError` naming file, field and byte.
     public static func open(_ path: String, isRun: Bool = false) throws -> Checkpoint {
-        var checkpoint = try container(path, isRun: isRun)
-        guard checkpoint.dialect == .huggingFace else { return checkpoint }
+        try gathered(container(path, isRun: isRun))
+    }
+
+    /// What `container` opened, as `open` gives it: with the tensors of a quantized matrix as one, and without
+    /// an index of shards.
+    /// - Throws: `ModelError` for a quantized matrix that is incomplete.
+    public static func gathered(_ container: Checkpoint) throws -> Checkpoint {
+        guard container.dialect == .huggingFace else { return container }
+        var checkpoint = container
         for name in checkpoint.documents.keys where OriginalFiles.isIndex(name) {
             checkpoint.documents[name] = nil
         }

@@ -19,12 +19,10 @@ extension Transform {
             default: splitWords(source, target, records)
             }
         } else {
-            var (start, plane) = (0, 0)
-            for field in fields {
+            forEachField(records) { field, start, plane in
                 copy(
                     from: source + start, stride: size, to: target + plane, stride: field,
                     size: field, count: records)
-                (start, plane) = (start + field, plane + field * records)
             }
         }
         let whole = records * size
@@ -77,12 +75,10 @@ extension Transform {
             default: mergeWords(source, target, records)
             }
         } else {
-            var (start, plane) = (0, 0)
-            for field in fields {
+            forEachField(records) { field, start, plane in
                 copy(
                     from: source + plane, stride: field, to: target + start, stride: size,
                     size: field, count: records)
-                (start, plane) = (start + field, plane + field * records)
             }
         }
         (target + whole).copyMemory(from: source + rest, byteCount: chunk.count - whole)
@@ -93,6 +89,17 @@ extension Transform {
     static func combine(_ bytes: UnsafeMutableRawBufferPointer, with base: UnsafeRawBufferPointer) {
         precondition(bytes.count == base.count)
         for index in bytes.indices { bytes[index] ^= base[index] }
+    }
+
+    /// Calls `body` with each field's size, its place in a record and the place of its plane.
+    private func forEachField(
+        _ records: Int, _ body: (_ field: Int, _ start: Int, _ plane: Int) -> Void
+    ) {
+        var start = 0
+        for field in fields {
+            body(field, start, start * records)
+            start += field
+        }
     }
 
     private func copy(

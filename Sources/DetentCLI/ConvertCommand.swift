@@ -110,7 +110,7 @@ struct ConvertCommand: RootCommand {
         let isCopy =
             type == nil && format.dialect == container.dialect
             && (OutputFormat.isCompressed(paths.outputPath) || container.isInDTZ)
-        return (isCopy ? container : try ModelFile.open(paths.input), [])
+        return (isCopy ? container : try ModelFile.gathered(container), [])
     }
 
     private func fileType() throws -> FileType? {
