@@ -47,4 +47,29 @@ public struct CalibrationWindows: Sendable {
             return window
         }
     }
+
+    /// Windows of random tokens, each token of the vocabulary as likely; always the same ones.
+    ///
+    /// Directions that a text's activations never take are free to take up all errors, and text of another
+    /// kind then takes them. Some windows of anything at all keep these in check.
+    ///
+    /// - Parameters:
+    ///   - count: of windows.
+    ///   - windows: a text's, not empty; these are as long, and open with the same token where those all do.
+    ///   - vocabularySize: tokens of the model.
+    /// - Returns: token ids, window after window.
+    static func random(
+        _ count: Int, like windows: [[Int32]], vocabularySize: Int
+    ) -> [[Int32]] {
+        let openings = Set(windows.map(\.first))
+        let opening = windows.count > 1 && openings.count == 1 ? windows[0].first : nil
+        var generator = SplitMix64(seed: 0)
+        return (0..<count).map { _ in
+            var window = windows[0].map { _ in
+                Int32.random(in: 0..<Int32(vocabularySize), using: &generator)
+            }
+            if let opening { window[0] = opening }
+            return window
+        }
+    }
 }

@@ -46,7 +46,9 @@ extension ConversionPlan {
             model, awq: recipe.awq, weighting: recipe.tokenWeighting
         ) { encodings[$0] }
         try runCalibration(
-            model, layers: search, output: nil, workers, progress, phase: "Scaling channels")
+            model, windows: recipe.calibrationWindows, layers: search, output: nil, workers,
+            progress,
+            phase: "Scaling channels")
         summary.channelScales = ConversionSummary.ChannelScales(search)
         return try with(search.scaling.applied(to: model))
     }

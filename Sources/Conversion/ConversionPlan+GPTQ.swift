@@ -15,6 +15,11 @@ extension ConversionPlan {
         guard let model, !recipe.calibrationWindows.isEmpty else {
             preconditionFailure("GPTQ needs a model and calibration text; the command checks both")
         }
+        let windows =
+            recipe.calibrationWindows
+            + CalibrationWindows.random(
+                recipe.decidedRandomWindowCount, like: recipe.calibrationWindows,
+                vocabularySize: model.description.vocabularySize)
         let due = tensors.indices.filter { isQuantized(tensors[$0]) }
         try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
         let pieces = pieces(of: due)
@@ -27,9 +32,8 @@ extension ConversionPlan {
         let driftMeter =
             recipe.compensatesDrift
             ? try DriftMeter(
-                Decoder(
-                    model, positionCount: recipe.calibrationWindows[0].count, workers: workers),
-                sequences: recipe.calibrationWindows, comparedTokenCount: comparedTokenCount(model))
+                Decoder(model, positionCount: windows[0].count, workers: workers),
+                sequences: windows, comparedTokenCount: comparedTokenCount(model))
             : nil
         let quantizer = SequentialQuantizer(
             weighting: recipe.tokenWeighting, driftMeter: driftMeter
@@ -98,15 +102,17 @@ extension ConversionPlan {
             // An embedding that doubles as the output comes first, on what the whole model makes of the
             // text, so that the layers make up for its rounding too.
             try runCalibration(
-                prefix, layers: nil, output: headQuantizer, workers, progress,
+                prefix, windows: windows, layers: nil, output: headQuantizer, workers, progress,
                 phase: "Calibrating")
             prefix = prefix.replacing(
                 head.roles[0], with: BufferedTensor(tensors[head.index].target, bytes: headBytes))
             try runCalibration(
-                prefix, layers: quantizer, output: nil, workers, progress, phase: "Quantizing")
+                prefix, windows: windows, layers: quantizer, output: nil, workers, progress,
+                phase: "Quantizing")
         } else {
             try runCalibration(
-                prefix, layers: quantizer, output: headQuantizer, workers, progress,
+                prefix, windows: windows, layers: quantizer, output: headQuantizer, workers,
+                progress,
                 phase: "Quantizing")
         }
         summary.matrices = pieces.flatMap { piece in

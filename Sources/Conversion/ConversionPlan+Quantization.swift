@@ -200,18 +200,20 @@ extension ConversionPlan {
         guard !recipe.calibrationWindows.isEmpty else { return [:] }
         let collector = ImportanceCollector(weighting: recipe.tokenWeighting)
         try runCalibration(
-            model, layers: collector, output: collector, workers, progress, phase: "Calibrating")
+            model, windows: recipe.calibrationWindows, layers: collector, output: collector,
+            workers,
+            progress, phase: "Calibrating")
         return collector.meanSquares
     }
 
     // MARK: Calibration
 
     func runCalibration(
-        _ model: LanguageModel, layers: (any LinearInputObserver)?,
+        _ model: LanguageModel, windows: [[Int32]], layers: (any LinearInputObserver)?,
         output: (any LinearInputObserver)?, _ workers: Workers, _ progress: some ProgressSink,
         phase name: String
     ) throws {
-        let batch = TokenBatch(recipe.calibrationWindows)
+        let batch = TokenBatch(windows)
         let decoder = try Decoder(
             model, positionCount: batch.sequenceLength, workers: workers)
         let phase = Phase(name, unit: "layers")

@@ -44,6 +44,12 @@ public struct Recipe: Sendable {
     public var tokenWeighting = TokenWeighting.attention
     /// Calibration text, as windows of token ids of one length.
     public var calibrationWindows: [[Int32]] = []
+    /// Windows of random tokens that GPTQ sees beside those of the text; nil: one for sixteen of these.
+    public var randomWindowCount: Int?
+    /// As many of them as there will be.
+    public var decidedRandomWindowCount: Int {
+        randomWindowCount ?? (calibrationWindows.count + 8) / 16
+    }
     /// SHA-256 of the text that the windows are from: sensitivities that were measured on another are
     /// refused.
     public var calibrationDigest: String?

@@ -94,7 +94,7 @@ struct QuantizeCommand: RootCommand {
         let plan = try ConversionPlan(input: input, outputPath: paths.outputPath, recipe: recipe)
         try calibration.check(windows, of: plan)
         let details = [
-            ("method", methodText), ("calibration", windows?.description),
+            ("method", methodText), ("calibration", calibrationText(windows, plan.recipe)),
             ("importance", calibration.importanceText(plan)),
             ("budget", plan.allocation.map(PlanText.describe)),
         ]
@@ -104,6 +104,15 @@ struct QuantizeCommand: RootCommand {
         let summary = try plan.execute(progress: work.progress)
         let result = SummaryText(summary, plan: plan, elapsed: .now - start)
         try StandardStream.output.write("\n" + result.text)
+    }
+
+    private func calibrationText(
+        _ windows: CalibrationTextOptions.Windows?, _ recipe: Recipe
+    ) -> String? {
+        guard let windows, method.usesGPTQ, recipe.decidedRandomWindowCount > 0 else {
+            return windows?.description
+        }
+        return "\(windows), and \(recipe.decidedRandomWindowCount) of random tokens"
     }
 
     /// What the options say, without what must be read from files.
@@ -118,6 +127,7 @@ struct QuantizeCommand: RootCommand {
             recipe.gptq.weighsColumns = false
             recipe.tokenWeighting = .uniform
         }
+        recipe.randomWindowCount = tuning.randomWindows
         recipe.compensatesDrift = tuning.driftCompensation ?? true
         recipe.types = try tensorTypes.types()
         return recipe
@@ -152,6 +162,7 @@ struct QuantizeCommand: RootCommand {
             options.values["damp-percent"] = .value(recipe.dampingFraction.description)
             options.values["desc-act"] = .flag(tuning.columnOrder == .activation)
             options.values["drift-compensation"] = .flag(recipe.compensatesDrift)
+            options.values["random-windows"] = .value(String(recipe.decidedRandomWindowCount))
         }
         func digest(_ body: () throws -> String) rethrows -> String {
             isPlanned ? String(repeating: "0", count: 64) : try body()
@@ -214,6 +225,14 @@ struct MethodOptions: ParsableArguments {
             """)
     var driftCompensation: Bool?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            gptq: windows of random tokens beside those of the text, so that text of another kind \
+            loses less (default: one for sixteen).
+            """, valueName: "n"))
+    var randomWindows: Int?
+
     var columnOrder: ColumnOrder { descAct ?? true ? .activation : .natural }
 
     func check(method: QuantizeCommand.Method) throws {
@@ -221,9 +240,13 @@ struct MethodOptions: ParsableArguments {
             dampPercent.map { _ in "--damp-percent" }, descAct.map { _ in "--desc-act" },
             noImportance ? "--no-importance" : nil,
             driftCompensation.map { _ in "--drift-compensation" },
+            randomWindows.map { _ in "--random-windows" },
         ]
         if !method.usesGPTQ, let option = given.compactMap(\.self).first {
             throw ValidationError("'\(option)' is for '--method gptq'.")
+        }
+        if let randomWindows, randomWindows < 0 {
+            throw ValidationError("'--random-windows' must not be negative.")
         }
         if let dampPercent, !(dampPercent > 0 && dampPercent < 1) {
             throw ValidationError("'--damp-percent' is a fraction between 0 and 1, such as 0.05.")
