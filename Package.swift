@@ -66,7 +66,7 @@ let package = Package(
         library("SafetensorsFormat", ["TensorIR"]),
         library("GGUFFormat", ["TensorIR"]),
         // GGUF's own encoding of metadata is also DTZ's.
-        library("DTZFormat", ["GGUFFormat", "Kernels", "CZstd", "ProgressReporting"]),
+        library("DTZFormat", ["GGUFFormat", "CKernels", "Kernels", "CZstd", "ProgressReporting"]),
         library(
             "BlockFormats", ["TensorIR", "CKernels", "Kernels"],
             exclude: ["make_codebook_tables.py"]),

@@ -20,7 +20,9 @@ import safetensors
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "DTZ"))
 sys.dont_write_bytecode = True
-from dtz import CODES, NONE, PAIRS, QUAD_CODES, QUADS, Tensor, dtz, frame, original  # noqa: E402
+from dtz import (  # noqa: E402
+    CODE_PALETTES, CODES, NONE, PAIRS, PALETTES, QUAD_CODES, QUADS, WIDE_PALETTES, Tensor, dtz, frame,
+    original)
 LIMIT = 8192  # bytes; a vector is read by people, too
 
 
@@ -590,8 +592,8 @@ def make_gguf():
 # ---- DTZ ---------------------------------------------------------------------------------------
 
 
-BF16, F32, U8 = (0, "BF16"), (0, "F32"), (0, "U8")
-Q4_0 = (1, "Q4_0")
+BF16, F16, F32, U8 = (0, "BF16"), (0, "F16"), (0, "F32"), (0, "U8")
+Q4_0, Q8_0 = (1, "Q4_0"), (1, "Q8_0")
 
 
 def make_dtz():
@@ -611,6 +613,17 @@ def make_dtz():
           Tensor("odd", U8, [5], some(5), transforms=(0,)),
           Tensor("one", U8, [1], some(1), transforms=(1,))],
          transforms=(CODES, QUAD_CODES))
+    halves = [7 * (i % 7) - 9 for i in range(32)] + [99 * i for i in range(32)]
+    halves += [(-1) ** i * (1 << i % 15) for i in range(32)] + [5] * 32 + [1, 2, 3]
+    wide = b"".join(struct.pack("<i", (i * i % 16 - 8) << 27 | 5) for i in range(64))
+    blocks = b"".join(struct.pack("<e32b", 0.5 + n, *(9 * (i % k) - 60 for i in range(32)))
+                      for n, k in enumerate([13, 16, 17]))
+    good("palettes.dtz", "groups of few values: a group with many, bytes behind, fewer than a group",
+         [Tensor("w", F16, [131], struct.pack("<131h", *halves)),
+          Tensor("f", F32, [64], wide, transforms=(1,)),
+          Tensor("q", Q8_0, [3, 32], blocks, transforms=(2,)),
+          Tensor("odd", U8, [5], some(5), transforms=(0,))],
+         transforms=(PALETTES, WIDE_PALETTES, CODE_PALETTES))
     good("empty.dtz", "no tensors", [])
     good("shapes.dtz", "a scalar, no elements, six dimensions, bytes that are no whole record",
          [Tensor("scalar", U8, [], some(1)), Tensor("none", BF16, [0, 5], b""),
@@ -709,6 +722,10 @@ def make_dtz():
             ("transform-delta", (2, [1]), "inconsistent", 29, "a delta, and no base"),
             ("transform-pairs", (4, [1, 1]), "inconsistent", 33, "pairs without a sign"),
             ("transform-pairs-of-eight", (5, [1] * 8), "inconsistent", 57, "eight in a pair"),
+            ("transform-palettes", (8, [1, 48]), "inconsistent", 33, "a group and a half"),
+            ("transform-palettes-of-eight", (8 | 3 << 4, [256]), "inconsistent", 29, "eight bytes"),
+            ("transform-palettes-turned", (9, [1, 32]), "inconsistent", 33, "palettes and a sign"),
+            ("transform-flags-high", (72, [32]), "unsupportedVersion", 23, "an unknown flag"),
             ("transform-flags", (16, [1]), "unsupportedVersion", 23, "an unknown flag")]:
         bad(f"{name}.dtz", dtz([none], transforms=(transform,)), code, "directory: transforms",
             offset, about)
@@ -742,6 +759,15 @@ def make_dtz():
         whole = dtz([pair], transforms=(CODES,))
         bad(f"chunk-{name}.dtz", whole, "inconsistent", "tensor 'w', chunk 0",
             whole.index(pair.frames[0]), about)
+    group = Tensor("w", F16, [32], bytes(64))
+    for name, content, about in [
+            ("few", bytes(48), "a byte too few"), ("many", bytes(50), "a byte too many"),
+            ("other", b"\2" + bytes(48), "neither with nor without a palette"),
+            ("without", b"\1" + bytes(48), "no palette, and fewer elements"), ("none", b"", "nothing")]:
+        group.frames = [frame(content + b"\0")]
+        whole = dtz([group], transforms=(PALETTES,))
+        bad(f"palette-{name}.dtz", whole, "inconsistent", "tensor 'w', chunk 0",
+            whole.index(group.frames[0]), about)
     bad("chunk-checksum.dtz", dtz([Tensor("x", U8, [4], some(4), checksum=1)]), "inconsistent",
         "tensor 'x', chunk 0", dtz([x]).index(frame(some(4) + b"\0")), "another checksum")
     bad("original-incomplete.dtz", dtz([x, y], [(2, "m.gguf", original(2, [(1, 0)], b""))]),

@@ -70,6 +70,9 @@ PAIRS = (1, [1, 1])
 QUADS = (1, [1, 1, 1, 1])
 CODES = (5, [1, 1])  # exponents in pairs
 QUAD_CODES = (5, [1, 1, 1, 1])
+PALETTES = (8 | 1 << 4, [64])  # of 32 elements of two bytes
+WIDE_PALETTES = (8 | 2 << 4, [256])  # of 64 elements of four bytes
+CODE_PALETTES = (8, [1, 1, 32])
 
 
 def split(transform, data, base=None):
@@ -89,6 +92,10 @@ def split(transform, data, base=None):
         planes += b"".join(r[start:start + field] for r in records)
         start += field
     rest = data[len(records) * size:]
+    if flags & 8:
+        at = len(records) * (size - fields[-1])
+        groups = [r[size - fields[-1]:] for r in records]
+        return planes[:at] + rest + palettes(groups, 1 << (flags >> 4))
     if flags & 4:
         at = len(records) * (size - 1)
         return planes[:at] + rest + codes(planes[at:])
@@ -100,6 +107,25 @@ def codes(plane, lowest=0x70):
     four = [min((e - lowest) % 256, 15) for e in plane] + [0] * (len(plane) % 2)
     escapes = bytes(e for e in plane if (e - lowest) % 256 > 14)
     return bytes([lowest]) + bytes(a | b << 4 for a, b in zip(four[::2], four[1::2])) + escapes
+
+
+def palettes(groups, width):
+    """Groups of at most sixteen values as these and codes, the others behind them."""
+    flags, tables, four, others = b"", [], b"", b""
+    for group in groups:
+        elements = [int.from_bytes(group[i:i + width], "little", signed=True)
+                    for i in range(0, len(group), width)]
+        values = sorted(set(elements))
+        if len(values) > 16:
+            flags, others = flags + b"\1", others + group
+            continue
+        flags += b"\0"
+        steps = values[:1] + [b - a for a, b in zip(values, values[1:])]
+        steps += [0] * (16 - len(values))
+        tables.append(b"".join((s % (1 << 8 * width)).to_bytes(width, "little") for s in steps))
+        numbers = [values.index(e) for e in elements]
+        four += bytes(a | b << 4 for a, b in zip(numbers[::2], numbers[1::2]))
+    return flags + b"".join(bytes(t[k] for t in tables) for k in range(16 * width)) + four + others
 
 
 class Tensor:

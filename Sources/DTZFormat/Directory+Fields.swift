@@ -46,6 +46,15 @@ extension GroupedAffine {
     fileprivate static let offsets: [Offset] = [.symmetric, .zeroPoint, .bias]
 }
 
+extension Transform {
+    /// What it does, as bits.
+    var flags: UInt8 {
+        let flags = [turnsSign, isDelta, pairsExponents, paletteWidth != nil]
+        let bits = flags.enumerated().reduce(UInt8(0)) { $0 | ($1.element ? 1 << $1.offset : 0) }
+        return bits | UInt8((paletteWidth ?? 1).trailingZeroBitCount) << 4
+    }
+}
+
 extension ByteReader {
     /// A byte that is 0 or 1.
     mutating func flag() throws(FormatError) -> Bool {
@@ -70,22 +79,21 @@ extension ByteReader {
 
     mutating func transform() throws(FormatError) -> Transform {
         let flags = try integer(UInt8.self)
-        guard flags <= 7 else {
+        let hasPalette = flags & 8 != 0
+        guard flags < 0x40, hasPalette || flags < 8 else {
             throw failure(.unsupportedVersion, "flags \(flags) are not known")
         }
         let count = try integer(UInt16.self)
         var fields: [Int] = []
         for _ in 0..<count { fields.append(Int(try integer(UInt32.self))) }
-        let (turnsSign, pairsExponents) = (flags & 1 != 0, flags & 4 != 0)
         guard
-            Transform.isValid(
-                fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents)
+            let transform = Transform(
+                checking: fields, turnsSign: flags & 1 != 0, pairsExponents: flags & 4 != 0,
+                paletteWidth: hasPalette ? 1 << Int(flags >> 4) : nil, isDelta: flags & 2 != 0)
         else {
             throw failure(.inconsistent, "fields \(fields.prefix(16)) make no transform")
         }
-        return Transform(
-            fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents,
-            isDelta: flags & 2 != 0)
+        return transform
     }
 
     mutating func tensor() throws(FormatError) -> TensorDescriptor {

@@ -68,8 +68,7 @@ extension Directory {
         }
         writer.integer(UInt64(transforms.count))
         for transform in transforms {
-            let flags = [transform.turnsSign, transform.isDelta, transform.pairsExponents]
-            writer.integer(flags.enumerated().reduce(UInt8(0)) { $0 | ($1.1 ? 1 << $1.0 : 0) })
+            writer.integer(transform.flags)
             writer.integer(UInt16(transform.fields.count))
             for field in transform.fields { writer.integer(UInt32(field)) }
         }

@@ -27,6 +27,14 @@ extension Transform {
         }
         let whole = records * size
         let rest = UnsafeRawBufferPointer(rebasing: chunk[whole...])
+        if let palettes = palettes(of: records) {
+            let start = whole - records * palettes.groupByteCount
+            (target + start).copyMemory(from: source + whole, byteCount: rest.count)
+            return start + rest.count
+                + palettes.pack(
+                    source + size - palettes.groupByteCount, stride: size,
+                    into: UnsafeMutableRawBufferPointer(rebasing: planes[(start + rest.count)...]))
+        }
         guard pairsExponents else {
             (target + whole).copyMemory(from: source + whole, byteCount: rest.count)
             return chunk.count
@@ -48,7 +56,7 @@ extension Transform {
         _ planes: UnsafeRawBufferPointer, into chunk: UnsafeMutableRawBufferPointer,
         scratch: UnsafeMutableRawBufferPointer
     ) -> Bool {
-        guard planes.count == chunk.count || pairsExponents else { return false }
+        guard planes.count == chunk.count || isPacked else { return false }
         guard let target = chunk.baseAddress else { return true }
         guard let source = planes.baseAddress, let exponents = scratch.baseAddress else {
             return false
@@ -67,6 +75,14 @@ extension Transform {
                     into: UnsafeMutableRawBufferPointer(rebasing: scratch[..<records]))
             else { return false }
             last = UnsafeRawPointer(exponents)
+        }
+        if let palettes = palettes(of: records) {
+            rest = whole - records * palettes.groupByteCount
+            guard planes.count >= rest + chunk.count - whole,
+                palettes.unpack(
+                    UnsafeRawBufferPointer(rebasing: planes[(rest + chunk.count - whole)...]),
+                    into: target + size - palettes.groupByteCount, stride: size)
+            else { return false }
         }
         if turnsSign {
             switch size {
@@ -91,12 +107,13 @@ extension Transform {
         for index in bytes.indices { bytes[index] ^= base[index] }
     }
 
-    /// Calls `body` with each field's size, its place in a record and the place of its plane.
+    /// Calls `body` with each field's size, its place in a record and the place of its plane; not with a
+    /// field that has palettes.
     private func forEachField(
         _ records: Int, _ body: (_ field: Int, _ start: Int, _ plane: Int) -> Void
     ) {
         var start = 0
-        for field in fields {
+        for field in paletteWidth == nil ? fields[...] : fields.dropLast() {
             body(field, start, start * records)
             start += field
         }

@@ -18,17 +18,21 @@ package struct Transform: Sendable, Hashable {
     package let pairsExponents: Bool
     /// The sizes of a record's fields in bytes.
     package let fields: [Int]
+    /// The bytes of an element where the last field is a group of them with a palette: 1, 2 or 4.
+    package let paletteWidth: Int?
 
     /// - Precondition: positive fields; where the sign turns, 2, 4 or 8 of one byte, and where exponents
-    ///   are paired, 2 or 4.
+    ///   are paired, 2 or 4; of a palette's elements the last field holds a multiple of 32.
     package init(
-        fields: [Int], turnsSign: Bool = false, pairsExponents: Bool = false, isDelta: Bool = false
+        fields: [Int], turnsSign: Bool = false, pairsExponents: Bool = false,
+        paletteWidth: Int? = nil, isDelta: Bool = false
     ) {
-        precondition(
-            Transform.isValid(
-                fields: fields, turnsSign: turnsSign, pairsExponents: pairsExponents))
-        (self.fields, self.turnsSign) = (fields, turnsSign)
-        (self.pairsExponents, self.isDelta) = (pairsExponents, isDelta)
+        guard
+            let transform = Transform(
+                checking: fields, turnsSign: turnsSign, pairsExponents: pairsExponents,
+                paletteWidth: paletteWidth, isDelta: isDelta)
+        else { preconditionFailure("fields \(fields) make no such transform") }
+        self = transform
     }
 
     /// The same, of the difference from a base.
@@ -41,56 +45,91 @@ package struct Transform: Sendable, Hashable {
     /// Bytes as they are.
     package static let none = Transform(fields: [1])
 
-    /// Whether such a transform exists.
-    static func isValid(fields: [Int], turnsSign: Bool, pairsExponents: Bool) -> Bool {
+    /// A transform that a file states, unless there is no such.
+    init?(
+        checking fields: [Int], turnsSign: Bool, pairsExponents: Bool, paletteWidth: Int?,
+        isDelta: Bool
+    ) {
+        (self.fields, self.turnsSign) = (fields, turnsSign)
+        (self.pairsExponents, self.isDelta) = (pairsExponents, isDelta)
+        self.paletteWidth = paletteWidth
+        guard isValid else { return nil }
+    }
+
+    private var isValid: Bool {
         guard !fields.isEmpty, fields.allSatisfy({ $0 > 0 && $0 <= DTZ.maximumChunkCapacity }),
-            fields.reduce(0, +) <= DTZ.maximumChunkCapacity
+            recordByteCount <= DTZ.maximumChunkCapacity
         else { return false }
         guard !pairsExponents || turnsSign && fields.count <= 4 else { return false }
+        if let paletteWidth {
+            return !turnsSign && [1, 2, 4].contains(paletteWidth)
+                && fields[fields.count - 1] % (paletteWidth * Palettes.elementMultiple) == 0
+        }
         return !turnsSign || [2, 4, 8].contains(fields.count) && fields.allSatisfy { $0 == 1 }
     }
 
     package var recordByteCount: Int { fields.reduce(0, +) }
 
+    /// Whether more is done to the last field than to lay it apart.
+    var isPacked: Bool { pairsExponents || paletteWidth != nil }
+
     /// The most bytes that a chunk of so many may become: exponents that have no code are added behind
-    /// the codes, of which there are half as many as exponents.
+    /// the codes, of which there are half as many as exponents, and each group has a byte that says
+    /// whether it has a palette.
     package func capacity(of byteCount: Int) -> Int {
-        Transform.capacity(of: byteCount, pairsExponents: pairsExponents)
+        isPacked ? Transform.capacity(of: byteCount) : byteCount
     }
 
     /// The same for any transform.
-    package static func capacity(of byteCount: Int, pairsExponents: Bool = true) -> Int {
-        pairsExponents ? byteCount + byteCount / 4 + 2 : byteCount
+    package static func capacity(of byteCount: Int) -> Int { byteCount + byteCount / 4 + 2 }
+
+    /// The palettes of a chunk of so many records.
+    func palettes(of records: Int) -> Palettes? {
+        paletteWidth.map { width in
+            Palettes(groups: records, elements: (fields.last ?? 0) / width, width: width)
+        }
     }
 
-    /// Where the planes of a transformed chunk end: what is compressed by itself. The end is not named.
-    package func planeEnds(of byteCount: Int) -> [Int] {
+    /// Where the planes of a transformed chunk end: what is compressed by itself.
+    ///
+    /// - Parameters:
+    ///   - planes: what `split` wrote.
+    ///   - byteCount: of the chunk.
+    /// - Returns: places in `planes`; the end is not named.
+    package func planeEnds(in planes: UnsafeRawBufferPointer, of byteCount: Int) -> [Int] {
         let records = byteCount / recordByteCount
         guard records > 0 else { return [] }
         var ends: [Int] = []
         var end = 0
-        for field in pairsExponents ? fields.dropLast() : fields[...] {
+        for field in isPacked ? fields.dropLast() : fields[...] {
             end += records * field
             ends.append(end)
         }
-        guard pairsExponents else { return ends }
-        let codes = end + byteCount % recordByteCount + 1
-        return ends + [codes + (records + 1) / 2]
+        end += byteCount % recordByteCount
+        if let palettes = palettes(of: records) {
+            let packed = UnsafeRawBufferPointer(rebasing: planes[end...])
+            return ends + palettes.planeEnds(packed).map { end + $0 }
+        }
+        return pairsExponents ? ends + [end + 1 + (records + 1) / 2] : ends
     }
 
     /// The transforms that suit an encoding, the likeliest first.
     package static func candidates(for encoding: Encoding) -> [Transform] {
         switch encoding {
         case .scalar(let type):
-            guard type.byteCount > 1 else { return [.none] }
+            let palettes = Transform(palettesOf: type)
+            guard type.byteCount > 1 else { return [Transform.none, palettes].compactMap(\.self) }
             let planes = [Int](repeating: 1, count: type.byteCount)
             let byPlanes = Transform(fields: planes, turnsSign: type.isFloatingPoint)
             // Other floats have no byte that is all exponent.
-            guard type == .bf16 || type == .f32 else { return [byPlanes, .none] }
-            return [
-                Transform(fields: planes, turnsSign: true, pairsExponents: true), byPlanes, .none,
-            ]
-        case .block(let encoding): return [Transform(fields: encoding.storedFields), .none]
+            let pairs =
+                type == .bf16 || type == .f32
+                ? Transform(fields: planes, turnsSign: true, pairsExponents: true) : nil
+            return [pairs, byPlanes, palettes, Transform.none].compactMap(\.self)
+        case .block(let encoding):
+            let byFields = Transform(fields: encoding.storedFields)
+            guard encoding == .q8_0 else { return [byFields, .none] }
+            return [byFields, Transform(fields: encoding.storedFields, paletteWidth: 1), .none]
         case .grouped(let encoding):
             let scales = encoding.scaleType.byteCount + encoding.offsetByteCount
             let codes = encoding.bytesPerGroup - scales
@@ -98,6 +137,23 @@ package struct Transform: Sendable, Hashable {
                 Transform(fields: [Int](repeating: 1, count: scales) + [codes]), .none,
             ]
         }
+    }
+}
+
+extension Transform {
+    /// Groups of 32, as the blocks are that weights have most often been quantized in.
+    private init?(palettesOf type: ScalarType) {
+        guard type.byteCount <= 4 else { return nil }
+        self.init(
+            checking: [type.byteCount * Palettes.elementMultiple], turnsSign: false,
+            pairsExponents: false, paletteWidth: type.byteCount, isDelta: false)
+    }
+
+    /// Whether groups of so many bytes have palettes often enough to try them.
+    func isLikely(for bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let palettes = palettes(of: bytes.count / recordByteCount) else { return false }
+        return palettes.areLikely(
+            in: bytes, start: recordByteCount - palettes.groupByteCount, stride: recordByteCount)
     }
 }
 

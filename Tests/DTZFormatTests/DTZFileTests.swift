@@ -62,6 +62,32 @@ private func written(
         #expect(bytes.count < (1 << 20) * 70 / 100 + (2 << 20) * 88 / 100)
     }
 
+    /// 32 weights of at most 16 values each, as blocks of four bits decode to.
+    @Test(arguments: [ScalarType.f16, .f32]) func weightsOfFourBitsShrinkFurther(
+        type: ScalarType
+    ) throws {
+        var generator = SeededGenerator(seed: 13)
+        let descriptor = try #require(
+            TensorDescriptor(name: "w", shape: [4096, 64], encoding: .scalar(type)))
+        let bytes = (0..<4096 * 2).flatMap { _ -> [UInt8] in
+            let scale = Float(Float16(0.001 * Float.random(in: 1...2, using: &generator)))
+            return (0..<32).flatMap { _ -> [UInt8] in
+                let weight = Float(Int(generator.normal() * 2.5)) * scale
+                return type == .f32
+                    ? withUnsafeBytes(of: weight.bitPattern.littleEndian) { Array($0) }
+                    : withUnsafeBytes(of: Float16(weight).bitPattern.littleEndian) { Array($0) }
+            }
+        }
+        let model = Checkpoint(
+            path: "model", dialect: .huggingFace,
+            tensors: [BufferedTensor(descriptor, bytes: bytes)])
+        let file = try written(model)
+        #expect(file.count < bytes.count * (type == .f32 ? 30 : 60) / 100)
+        let folder = try TemporaryFolder()
+        let read = try DTZFile(path: try folder.write(file, to: "m.dtz")).checkpoint()
+        #expect(try read.tensors[0].bytes() == bytes)
+    }
+
     /// All rows that can be asked for, where chunks are four blocks.
     @Test func rowsAreThoseOfTheTensor() throws {
         let folder = try TemporaryFolder()

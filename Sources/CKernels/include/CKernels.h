@@ -8,6 +8,7 @@
 #include "dot_products.h"
 #include "float_conversion.h"
 #include "level_fits.h"
+#include "palettes.h"
 #include "row_functions.h"
 
 #endif
