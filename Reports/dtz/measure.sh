@@ -54,7 +54,7 @@ for threads in 1 2; do
     echo "detent, $threads threads, seconds: compress $(awk '{print $1}' "$out/compress-$threads" | best)," \
         "CPU $(awk '{print $2 + $3}' "$out/compress-$threads" | best);" \
         "decode $(best < "$out/decode-$threads"), CPU $(awk '{print $2 + $3}' "$out/decode-cpu-$threads" | best)"
-    "$python" -W ignore "$root/Reports/dtz/zipnn_speed.py" "$first" "$type" $threads
+    "$python" -W ignore "$root/Reports/dtz/zipnn_speed.py" "$first" "$type" $threads "$out/z.znn"
 done
 for _ in 1 2 3; do
     { /usr/bin/env time -f '%e' zstd -d -q -c "$out/plain.zst" > /dev/null; } 2>> "$out/zstd-d"

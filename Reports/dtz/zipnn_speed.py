@@ -1,8 +1,9 @@
 """ZipNN's size and speed on a file, best of some runs, for the side-by-side figures of this report.
 
-    python3 Reports/dtz/zipnn_speed.py FILE bfloat16|float16|float32 [THREADS]     (needs: pip install zipnn)
+    python3 Reports/dtz/zipnn_speed.py FILE bfloat16|float16|float32 [THREADS [OUT]]     (needs: pip install zipnn)
 """
 
+import os
 import sys
 import time
 
@@ -18,6 +19,7 @@ def timed(work):
 
 path, dtype = sys.argv[1], sys.argv[2]
 threads = int(sys.argv[3]) if len(sys.argv) > 3 else 2
+out = sys.argv[4] if len(sys.argv) > 4 else None
 data = open(path, "rb").read()
 codec = zipnn.ZipNN(bytearray_dtype=dtype, input_format="byte", threads=threads)
 compressing, decompressing = [], []
@@ -28,6 +30,24 @@ for _ in range(7):
     unpacked, *seconds = timed(lambda: codec.decompress(packed))
     decompressing.append(seconds)
 assert bytes(unpacked) == data
+
+
+def whole():
+    """What it takes to make one file of another."""
+    with open(path, "rb") as file:
+        packed = codec.compress(bytearray(file.read()))
+    with open(out, "wb") as file:
+        file.write(packed)
+
+
+if out:
+    from_file = []
+    for _ in range(5):
+        if os.path.exists(out):
+            os.unlink(out)
+        from_file.append(timed(whole)[1])
+    os.unlink(out)
+    print(f"zipnn {threads} threads, seconds: file to file {min(from_file):.3f}")
 wall, cpu = map(min, zip(*compressing))
 wall_back, cpu_back = map(min, zip(*decompressing))
 print(f"zipnn {threads} threads, seconds: compress {wall:.3f}, CPU {cpu:.3f}; "

@@ -342,6 +342,6 @@ extension Checkpoint {
 }
 
 extension DTZFile {
-    /// Where the chunks of a tensor lie: all that reading it reads, in bytes from the start of the file.
+    /// Where the chunks of a tensor lie, in bytes from the start of the file: reading it reads nothing else.
     package func places(of tensor: Int) -> [Range<Int>] { chunkRanges[tensor] }
 }

@@ -25,7 +25,6 @@ final class ZstdCompressor {
     // Memory that is used again, for new memory has to be made by the system first.
     private var contentBuffer = Buffer(byteCount: 0)
     private var deltaBuffer = Buffer(byteCount: 0)
-    private var frameBuffer = Buffer(byteCount: 0)
 
     /// Memory for what goes into a frame, until this is called again.
     func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
@@ -81,16 +80,32 @@ final class ZstdCompressor {
         // The frame that is made of the planes' has a checksum, they need none.
         try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 0))
         let capacity = FrameBuilder.capacity(content.count, planeCount: planeEnds.count)
-        let output = Buffer.reuse(&frameBuffer, byteCount: capacity)
+        var failure: ZstdError?
+        let frame = [UInt8](unsafeUninitializedCapacity: capacity) { bytes, count in
+            do throws(ZstdError) {
+                count = try literals(content, planeEnds, into: UnsafeMutableRawBufferPointer(bytes))
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return frame.isEmpty ? nil : frame
+    }
+
+    /// How many bytes such a frame has, or 0.
+    private func literals(
+        _ content: UnsafeRawBufferPointer, _ planeEnds: [Int],
+        into output: UnsafeMutableRawBufferPointer
+    ) throws(ZstdError) -> Int {
         var builder = FrameBuilder(contentByteCount: content.count, into: output)
         var start = 0
         for end in planeEnds where end > start {
             let plane = UnsafeRawBufferPointer(rebasing: content[start..<end])
-            guard try builder.append(plane: plane, context) else { return nil }
+            guard try builder.append(plane: plane, context) else { return 0 }
             start = end
         }
         builder.finish(content)
-        return [UInt8](UnsafeRawBufferPointer(rebasing: output[..<builder.byteCount]))
+        return builder.byteCount
     }
 
     private var position = 0

@@ -3,8 +3,8 @@ import ByteIO
 import Conversion
 import DTZFormat
 
-/// How a DTZ file is written and read.
-struct CompressionOptions: ParsableArguments {
+/// How hard a DTZ file is worked for.
+struct EffortOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "1 (default) codes bits by their frequencies, which is nearly all there is to gain from weights; "
@@ -14,6 +14,29 @@ struct CompressionOptions: ParsableArguments {
 
     @Flag(help: "Look for repetitions far away: chunks of 16 MiB, which are read as a whole.")
     var long = false
+
+    /// - Throws: `ValidationError` for levels that do not exist, and for outputs that have none.
+    func check(isCompressed: Bool) throws {
+        if let level, !(1...22).contains(level) {
+            throw ValidationError("'--level' must be between 1 and 22.")
+        }
+        if !isCompressed, level != nil || long {
+            let option = level == nil ? "--long" : "--level"
+            throw ValidationError("'\(option)' is for a '.dtz' output.")
+        }
+    }
+
+    var options: DTZOptions {
+        var options = DTZOptions()
+        options.level = level ?? options.level
+        options.isLong = long
+        return options
+    }
+}
+
+/// How a DTZ file is written and read.
+struct CompressionOptions: ParsableArguments {
+    @OptionGroup var effort: EffortOptions
 
     @Option(
         help: ArgumentHelp(
@@ -28,13 +51,7 @@ struct CompressionOptions: ParsableArguments {
 
     /// - Throws: `ValidationError` for options that the output has no use for.
     func check(isCompressed: Bool, type: String?) throws {
-        if let level, !(1...22).contains(level) {
-            throw ValidationError("'--level' must be between 1 and 22.")
-        }
-        if !isCompressed, level != nil || long {
-            let option = level == nil ? "--long" : "--level"
-            throw ValidationError("'\(option)' is for a '.dtz' output.")
-        }
+        try effort.check(isCompressed: isCompressed)
         if salvage, type != nil {
             throw ValidationError("'--salvage' copies tensors as they are; leave out '--type'.")
         }
@@ -42,9 +59,7 @@ struct CompressionOptions: ParsableArguments {
 
     /// How the output is written.
     func options(outputPath: String) throws -> DTZOptions {
-        var options = DTZOptions()
-        options.level = level ?? options.level
-        options.isLong = long
+        var options = effort.options
         if let base, OutputFormat.isCompressed(outputPath) {
             let path = base.hasSuffix("/") ? String(base.dropLast()) : base
             options.base = DTZOptions.Base(

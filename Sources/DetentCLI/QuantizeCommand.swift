@@ -52,6 +52,7 @@ struct QuantizeCommand: RootCommand {
     @OptionGroup(title: "Calibration") var calibration: CalibrationOptions
 
     @OptionGroup var requantizing: RequantizingOptions
+    @OptionGroup(title: "DTZ") var effort: EffortOptions
 
     @Flag(help: "Print the plan with the predicted size; write nothing.")
     var dryRun = false
@@ -62,6 +63,7 @@ struct QuantizeCommand: RootCommand {
 
     func validate() throws {
         try tuning.check(method: method)
+        try effort.check(isCompressed: OutputFormat.isCompressed(paths.outputPath))
         try rotation.check(imatrix: calibration.imatrix)
         try calibration.check(method: method)
         try tensorTypes.check(format: OutputFormat(path: paths.outputPath))
@@ -75,6 +77,7 @@ struct QuantizeCommand: RootCommand {
         let input = try ModelFile.open(paths.input)
         var recipe = try recipe()
         recipe.threadCount = work.threads
+        recipe.compression = effort.options
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict

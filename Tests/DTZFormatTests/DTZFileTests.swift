@@ -4,6 +4,12 @@ import TensorIR
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Darwin)
+import Darwin
+#endif
+
 /// Tensors of several encodings, with weights as models have them, that fill some chunks.
 private func model(rows: Int = 96) throws -> Checkpoint {
     var generator = SeededGenerator(seed: 11)
@@ -105,8 +111,29 @@ private func written(
         }
     }
 
-    /// A tensor is read from its own chunks: whatever the others have become, it stays the same.
+    /// A tensor is read from its own chunks: pages that hold none of them may not even be looked at, or the
+    /// process would end, and the bytes that are left are no more than its frames and the pages around.
     @Test func oneTensorReadsOnlyItsChunks() throws {
+        let model = try model(rows: 9000)
+        let folder = try TemporaryFolder()
+        let file = try DTZFile(path: try folder.write(try written(model), to: "m.dtz"))
+        let tensor = try #require(try file.checkpoint().tensors.first)
+        let places = file.places(of: 0)
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let first = try #require(places.first).lowerBound / page * page
+        let end = try #require(places.last).upperBound
+        let last = (end + page - 1) / page * page
+        #expect(places.reduce(0) { $0 + $1.count } + 2 * page >= last - first)
+        #expect(last < file.file.bytes.count / 2)
+        let bytes = UnsafeMutableRawPointer(mutating: try #require(file.file.bytes.baseAddress))
+        for range in [0..<first, last..<file.file.bytes.count] where !range.isEmpty {
+            #expect(mprotect(bytes + range.lowerBound, range.count, PROT_NONE) == 0)
+        }
+        #expect(try tensor.bytes() == model.tensors[0].bytes())
+    }
+
+    /// Whatever the other tensors' chunks have become, a tensor stays the same.
+    @Test func otherTensorsMayBeDamaged() throws {
         let model = try model(rows: 9000)
         var bytes = try written(model)
         let folder = try TemporaryFolder()

@@ -137,6 +137,25 @@ def test_differences_need_their_base(tmp_path):
     run("detent", "verify", tmp_path / "d.dtz", "--base", tmp_path / "tuned", status=FAILED)
 
 
+def test_differences_become_another_format(tmp_path):
+    """The base is the one that is named, also where the output is of another kind."""
+    for name in ("base", "m"):
+        shutil.copytree(TINY, tmp_path / name)
+    path = tmp_path / "m" / "model.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-4000::2] = bytes(byte ^ 1 for byte in data[-4000::2])
+    path.write_bytes(data)
+    run("convert", tmp_path / "m", tmp_path / "m.dtz", "--base", tmp_path / "base")
+    (tmp_path / "base").rename(tmp_path / "elsewhere")
+    run("convert", tmp_path / "m.dtz", tmp_path / "lost.gguf", status=BAD_INPUT)
+    run("convert", tmp_path / "m.dtz", tmp_path / "back.gguf", "--base", tmp_path / "elsewhere")
+    run("convert", tmp_path / "m", tmp_path / "m.gguf")
+    assert tensors(TINY) != tensors(tmp_path / "m")
+    found, plain = (json.loads(run("detent", "verify", tmp_path / name, "--json").stdout)
+                    for name in ("back.gguf", "m.gguf"))
+    assert found["digest"] == plain["digest"]
+
+
 def test_a_damaged_tensor_is_named_and_the_others_saved(tiny, tmp_path):
     data = bytearray(tiny.read_bytes())
     data[len(data) // 2] ^= 0x10
@@ -179,6 +198,9 @@ def test_commands_read_and_write_it(tiny, tmp_path):
     found = json.loads(run("detent", "verify", tmp_path / "q.gguf.dtz", "--json").stdout)
     plain = json.loads(run("detent", "verify", tmp_path / "q.gguf", "--json").stdout)
     assert found["digest"] == plain["digest"]
+    run("quantize", TINY, tmp_path / "far.gguf.dtz", "--type", "q4_0", "--level", 3, "--long")
+    again = json.loads(run("detent", "verify", tmp_path / "far.gguf.dtz", "--json").stdout)
+    assert again["digest"] == plain["digest"]
     shown = json.loads(run("detent", "inspect", tmp_path / "q.gguf.dtz", "--json").stdout)
     assert shown["compressed"] and shown["format"] == "gguf"
     report = tmp_path / "r.json"
