@@ -2,45 +2,45 @@ import ByteIO
 import TensorIR
 import Tokenization
 
-/// Holds the tokenizer of a written file against the one that it was made from.
+/// Holds the tokenizer of one file against that of another.
 struct TokenizerComparison {
     private let source: Tokenizer
-    private let written: Tokenizer
+    private let other: Tokenizer
 
     /// Tokens of the vocabulary that are looked for in text, of which so many are tried.
     private static let addedTokenCount = 100
 
-    init(source: Tokenizer, written: Tokenizer) {
-        (self.source, self.written) = (source, written)
+    init(source: Tokenizer, other: Tokenizer) {
+        (self.source, self.other) = (source, other)
     }
 
-    /// - Throws: `ModelError` naming the first text that the two encode, or decode, in different ways.
-    func check() throws {
+    /// - Returns: the first text that the two encode, or decode, in different ways; nil where they agree.
+    /// - Throws: what encoding throws.
+    func firstDifference() throws -> String? {
         // The texts do not reach every token; this does.
         let vocabulary = 0..<Int32(clamping: source.vocabularySize)
-        guard source.decodeBytes(vocabulary) == written.decodeBytes(vocabulary) else {
-            throw ModelError(
-                "the tokenizer written is not that of the model: its vocabulary decodes to something "
-                    + "else; nothing is written")
+        guard source.decodeBytes(vocabulary) == other.decodeBytes(vocabulary) else {
+            return "its vocabulary decodes to something else"
         }
         for text in GoldenTexts.all + textsWithAddedTokens {
             for isPlain in [false, true] {
                 let ids = try source.encode(text, addSpecial: !isPlain, parseSpecial: !isPlain)
-                let others = try written.encode(text, addSpecial: !isPlain, parseSpecial: !isPlain)
+                let others = try other.encode(text, addSpecial: !isPlain, parseSpecial: !isPlain)
                 guard ids == others else {
-                    throw difference(text, "tokens", "\(ids.prefix(12))", "\(others.prefix(12))")
+                    return difference(text, "tokens", "\(ids.prefix(12))", "\(others.prefix(12))")
                 }
                 for skipSpecial in [false, true] {
                     let bytes = source.decodeBytes(ids, skipSpecial: skipSpecial)
-                    let others = written.decodeBytes(ids, skipSpecial: skipSpecial)
+                    let others = other.decodeBytes(ids, skipSpecial: skipSpecial)
                     guard bytes == others else {
-                        throw difference(
+                        return difference(
                             text, "decoded", "'\(String(decoding: bytes, as: UTF8.self))'",
                             "'\(String(decoding: others, as: UTF8.self))'")
                     }
                 }
             }
         }
+        return nil
     }
 
     private var textsWithAddedTokens: [String] {
@@ -51,11 +51,9 @@ struct TokenizerComparison {
 
     private func difference(
         _ text: String, _ what: String, _ expected: String, _ found: String
-    ) -> ModelError {
-        ModelError(
-            "the tokenizer written is not that of the model: '\(text.escapedForDisplay)' \(what) to "
-                + "\(found.escapedForDisplay) instead of \(expected.escapedForDisplay); nothing is written"
-        )
+    ) -> String {
+        "'\(text.escapedForDisplay)' \(what) to \(found.escapedForDisplay) instead of "
+            + expected.escapedForDisplay
     }
 }
 
@@ -75,6 +73,10 @@ extension ConversionPlan {
             return
         }
         let written = try Tokenizer(checkpoint: output.checkpointWithoutTensors())
-        try TokenizerComparison(source: source, written: written).check()
+        let comparison = TokenizerComparison(source: source, other: written)
+        if let difference = try comparison.firstDifference() {
+            throw ModelError(
+                "the tokenizer written is not that of the model: \(difference); nothing is written")
+        }
     }
 }

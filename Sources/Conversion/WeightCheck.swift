@@ -40,16 +40,10 @@ extension TensorSource {
     fileprivate func checkWeights(
         limit: Float, for encoding: Encoding, _ workers: Workers
     ) throws {
-        let columns = descriptor.columns
-        let codec = try RowCodec(descriptor.encoding, columns: columns)
-        // About a megabyte for each thread.
-        let length = max(1, (1 << 18) / max(1, columns))
-        try workers.forEachRange(of: descriptor.rows, length: length) { rows in
-            let weights = Matrix(rows: rows.count, columns: columns)
-            try withBytes(rows: rows) { codec.decode($0, into: weights.elements) }
-            try UnsafeBufferPointer(weights.elements).checkWeights(
-                limit: limit, for: encoding, columns: columns, firstRow: rows.lowerBound,
-                of: descriptor.name)
+        _ = try mapDecodedRows(workers) { weights, rows in
+            try weights.checkWeights(
+                limit: limit, for: encoding, columns: descriptor.columns,
+                firstRow: rows.lowerBound, of: descriptor.name)
         }
     }
 }

@@ -67,7 +67,7 @@ private struct Inspection {
         for tensor in checkpoint.tensors.map(\.descriptor) {
             tensors.add(
                 tensor.name.escapedForDisplay,
-                tensor.shape.map(String.init).joined(separator: " × "),
+                tensor.shapeText,
                 tensor.encoding.description, NumberFormatting.byteCount(tensor.byteCount))
         }
         return [

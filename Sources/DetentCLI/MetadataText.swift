@@ -78,7 +78,7 @@ extension MetadataArray {
 
 extension JSON {
     /// A number, or its name where JSON has no such number.
-    fileprivate static func finite(_ value: Double) -> JSON {
+    static func finite(_ value: Double) -> JSON {
         value.isFinite ? .number(value) : .string("\(value)")
     }
 }
