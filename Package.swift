@@ -125,6 +125,7 @@ let package = Package(
         tests("CalibrationTests", ["Calibration", "Conversion"]),
         tests("TransformsTests", ["Transforms", "Inference", "Conversion"]),
         tests("EvaluationTests", ["Evaluation"]),
+        tests("ReportingTests", ["Reporting"]),
         tests(
             "ConformanceTests",
             ["SafetensorsFormat", "GGUFFormat", "DTZFormat", "BlockFormats"]),

@@ -1,5 +1,6 @@
 import BundledData
 import ByteIO
+import TensorIR
 
 /// A text to calibrate with or to evaluate on: a file, or one that comes with Detent.
 struct CorpusText {
@@ -8,6 +9,9 @@ struct CorpusText {
     /// The file without its folder, or what the bundled corpus is called.
     let fileName: String
     let bytes: [UInt8]
+
+    /// SHA-256 of the bytes, in hexadecimal.
+    var digest: String { ContentDigest.sha256(bytes) }
 
     static let defaultCalibration = "general"
     static let defaultEvaluation = "general-held-out"

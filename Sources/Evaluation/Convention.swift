@@ -32,6 +32,11 @@ public enum Convention: Sendable, Hashable {
         case .strided(_, let stride): stride
         }
     }
+
+    /// Neighbouring windows whose tokens count as one block when intervals are computed (`SampleMean`).
+    ///
+    /// Windows that overlap see the same text: only those a whole context apart have nothing in common.
+    public var windowsPerBlock: Int { (context + stride - 1) / stride }
 }
 
 extension Convention: CustomStringConvertible {

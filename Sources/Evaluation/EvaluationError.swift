@@ -6,6 +6,18 @@ public enum EvaluationError: Error, Sendable, Hashable {
     case vocabulariesDiffer(model: Int, reference: Int)
     /// The model answers with numbers that are no logits.
     case notFinite(window: Int, position: Int)
+    /// Too few blocks of the text for an interval, without which no gate can be judged.
+    case tooFewBlocks(windowCount: Int, needed: Int)
+    /// An earlier evaluation was not of the same text, cut in the same way, against the same reference.
+    case baselineDiffers(BaselineDifference)
+
+    /// In what an earlier evaluation is not comparable.
+    public enum BaselineDifference: String, Sendable, Hashable {
+        case text = "another text"
+        case convention = "another convention"
+        case windows = "other windows"
+        case reference = "another reference"
+    }
 }
 
 extension EvaluationError: CustomStringConvertible {
@@ -17,6 +29,11 @@ extension EvaluationError: CustomStringConvertible {
             "the model has \(model) tokens, the reference \(reference)"
         case .notFinite(let window, let position):
             "the logits at position \(position) of window \(window) are not finite"
+        case .tooFewBlocks(let windowCount, let needed):
+            "a gate is judged by a confidence interval, which takes \(needed) windows at least; there "
+                + (windowCount == 1 ? "is 1" : "are \(windowCount)")
+        case .baselineDiffers(let difference):
+            "the baseline was made with \(difference.rawValue)"
         }
     }
 
@@ -26,6 +43,9 @@ extension EvaluationError: CustomStringConvertible {
         case .textTooShort: "use a longer text, or smaller windows"
         case .vocabulariesDiffer: "the reference must be the model that this one was made from"
         case .notFinite: nil
+        case .tooFewBlocks: "use a longer text, more '--chunks', or smaller windows"
+        case .baselineDiffers:
+            "make the baseline with the same text, options and reference: 'evalppl … --json base.json'"
         }
     }
 }

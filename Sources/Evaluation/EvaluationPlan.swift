@@ -42,4 +42,16 @@ public struct EvaluationPlan: Sendable {
             model: decoder(model), reference: reference.map(decoder), workers: workers)
         return try evaluator.evaluate(windows, convention: convention, progress: progress)
     }
+
+    /// Makes sure, before any work, that figures will have intervals: two blocks of windows at least.
+    ///
+    /// - Throws: `EvaluationError.tooFewBlocks`, or what cutting the text throws.
+    public func checkInterval(ids: [Int32], beginningOfText: Int32?) throws(EvaluationError) {
+        let windowCount = try convention.windows(
+            of: ids, beginningOfText: beginningOfText, limit: windowLimit
+        ).count
+        guard windowCount > convention.windowsPerBlock else {
+            throw .tooFewBlocks(windowCount: windowCount, needed: convention.windowsPerBlock + 1)
+        }
+    }
 }

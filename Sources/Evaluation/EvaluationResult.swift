@@ -14,13 +14,37 @@ public struct EvaluationResult: Sendable, Hashable {
     public let meanNegativeLogLikelihood: SampleMean
     /// Against the reference, where there was one.
     public let comparison: Comparison?
+    /// Sums over the tokens of each block, in the text's order: what a later run is compared with.
+    public let blocks: [Block]
+    /// Tokens to look at, the worst first.
+    public let notableTokens: [NotableToken]
 
     /// e to the mean negative log-likelihood.
     public var perplexity: Double { exp(meanNegativeLogLikelihood.mean) }
 
-    /// The error of the mean, carried through the exponential to first order.
+    /// llama.cpp's error of the mean, carried through the exponential to first order.
     public var perplexityStandardError: Double? {
         meanNegativeLogLikelihood.standardError.map { $0 * perplexity }
+    }
+
+    /// With 95 % confidence, blocks being independent.
+    public var perplexityInterval: ConfidenceInterval? {
+        meanNegativeLogLikelihood.interval()?.map { exp($0) }
+    }
+
+    /// The tokens of one or more neighbouring windows, added up.
+    public struct Block: Sendable, Hashable {
+        public let tokenCount: Int
+        /// In nats.
+        public let negativeLogLikelihood: Double
+        /// In nats; nil without a reference.
+        public let divergence: Double?
+
+        public init(tokenCount: Int, negativeLogLikelihood: Double, divergence: Double?) {
+            self.tokenCount = tokenCount
+            self.negativeLogLikelihood = negativeLogLikelihood
+            self.divergence = divergence
+        }
     }
 
     /// Two models on the same tokens.
@@ -35,11 +59,20 @@ public struct EvaluationResult: Sendable, Hashable {
         public let divergenceQuantiles: Quantiles
         /// The share of tokens at which both find the same token most likely, 0 to 1.
         public let sameTop: SampleMean
+        /// The model's probability of the token that came minus the reference's, -1 to 1.
+        public let probabilityDifference: SampleMean
+        /// Its square.
+        public let squaredProbabilityDifference: SampleMean
 
         public var referencePerplexity: Double { exp(referenceNegativeLogLikelihood.mean) }
 
         public var referencePerplexityStandardError: Double? {
             referenceNegativeLogLikelihood.standardError.map { $0 * referencePerplexity }
+        }
+
+        /// With 95 % confidence, blocks being independent.
+        public var referencePerplexityInterval: ConfidenceInterval? {
+            referenceNegativeLogLikelihood.interval()?.map { exp($0) }
         }
 
         /// The model's perplexity over the reference's.
@@ -48,36 +81,78 @@ public struct EvaluationResult: Sendable, Hashable {
         public var perplexityRatioStandardError: Double? {
             excessNegativeLogLikelihood.standardError.map { $0 * perplexityRatio }
         }
+
+        /// The paired interval: of the mean difference of losses on the same tokens, through the exponential.
+        public var perplexityRatioInterval: ConfidenceInterval? {
+            excessNegativeLogLikelihood.interval()?.map { exp($0) }
+        }
+
+        /// The root of the mean square of the differences of probability, llama.cpp's "RMS Δp", 0 to 1.
+        public var rootMeanSquareProbabilityDifference: Double {
+            squaredProbabilityDifference.mean.squareRoot()
+        }
+
+        public var rootMeanSquareProbabilityDifferenceInterval: ConfidenceInterval? {
+            squaredProbabilityDifference.interval()?.map { max(0, $0).squareRoot() }
+        }
     }
 }
 
-/// What one prediction is worth.
-struct TokenScore: Sendable {
-    var negativeLogLikelihood: Double
-    /// The other three are zero without a reference.
-    var referenceNegativeLogLikelihood = 0.0
-    var divergence = 0.0
-    var hasSameTop = false
+extension EvaluationResult {
+    /// Tokens that a result keeps for people to look at.
+    static let notableTokenCount = 10
+
+    init(
+        _ scores: [TokenScore], windows: [EvaluationWindow], convention: Convention,
+        hasReference: Bool
+    ) {
+        self.convention = convention
+        windowCount = windows.count
+        tokensScored = scores.count
+        let ranges = windows.blockRanges(windowsPerBlock: convention.windowsPerBlock)
+        meanNegativeLogLikelihood = SampleMean(scores.map(\.negativeLogLikelihood), blocks: ranges)
+        comparison = hasReference ? Comparison(scores, blocks: ranges) : nil
+        blocks = ranges.map { range in
+            Block(
+                tokenCount: range.count,
+                negativeLogLikelihood: scores[range].reduce(0) { $0 + $1.negativeLogLikelihood },
+                divergence: hasReference ? scores[range].reduce(0) { $0 + $1.divergence } : nil)
+        }
+        notableTokens = NotableToken.worst(
+            scores, windows: windows, hasReference: hasReference, count: Self.notableTokenCount)
+    }
 }
 
-extension EvaluationResult {
-    init(_ scores: [TokenScore], convention: Convention, windowCount: Int, hasReference: Bool) {
-        self.convention = convention
-        self.windowCount = windowCount
-        tokensScored = scores.count
-        meanNegativeLogLikelihood = SampleMean(scores.map(\.negativeLogLikelihood))
-        comparison = hasReference ? Comparison(scores) : nil
+extension [EvaluationWindow] {
+    /// Which of the scored tokens, counted through all windows, belong to which block.
+    func blockRanges(windowsPerBlock: Int) -> [Range<Int>] {
+        var ranges: [Range<Int>] = []
+        var start = 0
+        for first in stride(from: 0, to: count, by: windowsPerBlock) {
+            let block = self[first..<Swift.min(count, first + windowsPerBlock)]
+            let end = start + block.reduce(0) { $0 + $1.scored.count }
+            ranges.append(start..<end)
+            start = end
+        }
+        return ranges
     }
 }
 
 extension EvaluationResult.Comparison {
-    init(_ scores: [TokenScore]) {
-        referenceNegativeLogLikelihood = SampleMean(scores.map(\.referenceNegativeLogLikelihood))
-        excessNegativeLogLikelihood = SampleMean(
-            scores.map { $0.negativeLogLikelihood - $0.referenceNegativeLogLikelihood })
-        let divergences = scores.map(\.divergence)
-        divergence = SampleMean(divergences)
-        divergenceQuantiles = Quantiles(divergences)
-        sameTop = SampleMean(scores.map { $0.hasSameTop ? 1 : 0 })
+    init(_ scores: [TokenScore], blocks: [Range<Int>]) {
+        func mean(_ value: (TokenScore) -> Double) -> SampleMean {
+            SampleMean(scores.map(value), blocks: blocks)
+        }
+        referenceNegativeLogLikelihood = mean(\.referenceNegativeLogLikelihood)
+        excessNegativeLogLikelihood = mean {
+            $0.negativeLogLikelihood - $0.referenceNegativeLogLikelihood
+        }
+        divergence = mean(\.divergence)
+        divergenceQuantiles = Quantiles(scores.map(\.divergence))
+        sameTop = mean { $0.hasSameTop ? 1 : 0 }
+        probabilityDifference = mean(\.probabilityDifference)
+        squaredProbabilityDifference = mean {
+            $0.probabilityDifference * $0.probabilityDifference
+        }
     }
 }

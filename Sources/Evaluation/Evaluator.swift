@@ -49,18 +49,18 @@ package struct Evaluator {
             }
         }
         return EvaluationResult(
-            scores, convention: convention, windowCount: windows.count,
-            hasReference: reference != nil)
+            scores, windows: windows, convention: convention, hasReference: reference != nil)
     }
 
     /// Where the run of windows ends that have the length of the first and fit in a batch.
-    private func batchEnd(in windows: [EvaluationWindow], from start: Int) -> Int {
+    func batchEnd(in windows: [EvaluationWindow], from start: Int) -> Int {
         let length = windows[start].ids.count
         let end = min(windows.count, start + max(1, tokensPerBatch / length))
         return windows[start..<end].firstIndex { $0.ids.count != length } ?? end
     }
 
-    private func score(_ batch: ArraySlice<EvaluationWindow>) throws -> [TokenScore] {
+    /// One score for each scored position of windows of one length, in order.
+    func score(_ batch: ArraySlice<EvaluationWindow>) throws -> [TokenScore] {
         let sequences = batch.map(\.ids)
         let hidden = try model.hiddenStates(of: sequences)
         let referenceHidden = try reference?.hiddenStates(of: sequences)
@@ -123,25 +123,4 @@ private struct Target: Sendable {
     let id: Int
     let window: Int
     let position: Int
-}
-
-extension TokenScore {
-    init(
-        of id: Int, logits: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>?
-    ) {
-        let total = RowFunctions.logSumExp(logits)
-        negativeLogLikelihood = total - Double(logits[id])
-        guard let reference else { return }
-        let referenceTotal = RowFunctions.logSumExp(reference)
-        referenceNegativeLogLikelihood = referenceTotal - Double(reference[id])
-        divergence = RowFunctions.divergence(
-            reference: reference, logSumExp: referenceTotal, model: logits, logSumExp: total)
-        hasSameTop =
-            RowFunctions.indexOfMaximum(logits) == RowFunctions.indexOfMaximum(reference)
-    }
-
-    var isFinite: Bool {
-        negativeLogLikelihood.isFinite && referenceNegativeLogLikelihood.isFinite
-            && divergence.isFinite
-    }
 }

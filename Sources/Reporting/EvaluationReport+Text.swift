@@ -4,7 +4,72 @@ import Evaluation
 extension EvaluationReport {
     /// The report as a table for a terminal.
     public var tableText: String {
-        heading + "\n" + figures.text() + verdicts
+        heading + "\n" + figures.text() + leakageText + notableText + verdicts
+    }
+
+    /// A figure, as tables of every kind show it.
+    struct Line {
+        let name, value: String
+        /// llama.cpp's error, which takes tokens for independent: `0.0123`.
+        var error: String?
+        /// `0.91 to 0.93`.
+        var interval: String?
+        var unit = ""
+    }
+
+    var lines: [Line] {
+        var lines: [Line] = []
+        func add(
+            _ name: String, _ value: Double, _ error: Double? = nil,
+            _ interval: ConfidenceInterval? = nil, decimals: Int, unit: String = ""
+        ) {
+            let spell = { NumberFormatting.fixed($0, decimals: decimals) }
+            lines.append(
+                Line(
+                    name: name, value: spell(value), error: error.map(spell),
+                    interval: interval.map { "\(spell($0.lower)) to \(spell($0.upper))" },
+                    unit: unit))
+        }
+        add(
+            "perplexity", result.perplexity, result.perplexityStandardError,
+            result.perplexityInterval, decimals: 4)
+        guard let comparison = result.comparison else { return lines }
+        add(
+            "perplexity of the reference", comparison.referencePerplexity,
+            comparison.referencePerplexityStandardError,
+            comparison.referencePerplexityInterval,
+            decimals: 4)
+        add(
+            "perplexity ratio", comparison.perplexityRatio,
+            comparison.perplexityRatioStandardError, comparison.perplexityRatioInterval,
+            decimals: 4)
+        let quantiles = comparison.divergenceQuantiles
+        add(
+            "KL divergence, mean", comparison.divergence.mean,
+            comparison.divergence.standardError, comparison.divergence.interval(), decimals: 6,
+            unit: "nats per token")
+        for (name, value) in [
+            ("median", quantiles.median), ("90 %", quantiles.percentile90),
+            ("99 %", quantiles.percentile99), ("99.9 %", quantiles.percentile999),
+            ("largest", quantiles.maximum),
+        ] { add("KL divergence, \(name)", value, decimals: 6) }
+        func percent(_ interval: ConfidenceInterval?) -> ConfidenceInterval? {
+            interval?.map { $0 * 100 }
+        }
+        add(
+            "same most likely token", comparison.sameTop.mean * 100,
+            comparison.sameTop.standardError.map { $0 * 100 },
+            percent(comparison.sameTop.interval()), decimals: 3, unit: "%")
+        add(
+            "difference of probability, mean", comparison.probabilityDifference.mean * 100,
+            comparison.probabilityDifference.standardError.map { $0 * 100 },
+            percent(comparison.probabilityDifference.interval()), decimals: 3, unit: "%")
+        add(
+            "difference of probability, RMS",
+            comparison.rootMeanSquareProbabilityDifference * 100, nil,
+            percent(comparison.rootMeanSquareProbabilityDifferenceInterval), decimals: 3,
+            unit: "%")
+        return lines
     }
 
     private var heading: String {
@@ -17,44 +82,62 @@ extension EvaluationReport {
         add("model", model)
         if let reference { add("reference", reference) }
         var texts = TextTable(("", .left), ("", .left))
-        texts.add(
-            "text", "\(text.escapedForDisplay) (\(NumberFormatting.grouped(textTokenCount)) tokens)"
-        )
-        texts.add(
-            "convention",
-            "\(result.convention); \(NumberFormatting.grouped(result.tokensScored)) tokens scored in "
-                + "\(result.windowCount) \(result.windowCount == 1 ? "window" : "windows")")
+        texts.add("text", textLine)
+        texts.add("convention", conventionLine)
         return table.text() + texts.text()
     }
 
+    var textLine: String {
+        "\(text.name.escapedForDisplay) (\(NumberFormatting.grouped(text.tokenCount)) tokens)"
+    }
+
+    var conventionLine: String {
+        "\(result.convention); \(NumberFormatting.grouped(result.tokensScored)) tokens scored in "
+            + "\(result.windowCount) \(result.windowCount == 1 ? "window" : "windows")"
+    }
+
     private var figures: TextTable {
-        var table = TextTable(("", .left), ("", .right), ("", .left), ("", .left))
-        func add(
-            _ name: String, _ value: Double, _ error: Double?, decimals: Int, unit: String = ""
-        ) {
-            let spell = { NumberFormatting.fixed($0, decimals: decimals) }
-            table.add(name, spell(value), error.map { "± \(spell($0))" } ?? "", unit)
+        var table = TextTable(
+            ("", .left), ("", .right), ("± as llama.cpp", .left), ("95 % interval", .left),
+            ("", .left))
+        for line in lines {
+            table.add(
+                line.name, line.value, line.error.map { "± \($0)" } ?? "", line.interval ?? "",
+                line.unit)
         }
-        add("perplexity", result.perplexity, result.perplexityStandardError, decimals: 4)
-        guard let comparison = result.comparison else { return table }
-        add(
-            "perplexity of the reference", comparison.referencePerplexity,
-            comparison.referencePerplexityStandardError, decimals: 4)
-        add(
-            "perplexity ratio", comparison.perplexityRatio,
-            comparison.perplexityRatioStandardError, decimals: 4)
-        let quantiles = comparison.divergenceQuantiles
-        add(
-            "KL divergence, mean", comparison.divergence.mean,
-            comparison.divergence.standardError, decimals: 6, unit: "nats per token")
-        add("KL divergence, median", quantiles.median, nil, decimals: 6)
-        add("KL divergence, 90 %", quantiles.percentile90, nil, decimals: 6)
-        add("KL divergence, 99 %", quantiles.percentile99, nil, decimals: 6)
-        add("KL divergence, largest", quantiles.maximum, nil, decimals: 6)
-        add(
-            "same most likely token", comparison.sameTop.mean * 100,
-            comparison.sameTop.standardError.map { $0 * 100 }, decimals: 3, unit: "%")
         return table
+    }
+
+    var leakageLine: String? {
+        leakage.map { leakage in
+            let percent = NumberFormatting.fixed(leakage.overlap.share * 100, decimals: 2)
+            return "\(percent) % of the text's words stand in runs of \(TextOverlap.runLength) "
+                + "words of the calibration text \(leakage.calibration.escapedForDisplay) too"
+                + (leakage.overlap.sharedWordCount == 0
+                    ? "" : "; the longest has \(leakage.overlap.longestSharedRun)")
+        }
+    }
+
+    private var leakageText: String { leakageLine.map { "\noverlap  \($0)\n" } ?? "" }
+
+    /// The worst tokens with the text before them; only where somebody can spell them.
+    private var notableText: String {
+        guard let spelling, result.comparison != nil, !result.notableTokens.isEmpty else {
+            return ""
+        }
+        var table = TextTable(
+            ("worst tokens", .left), ("came", .left), ("divergence", .right),
+            ("reference expects", .left), ("model expects", .left))
+        for token in result.notableTokens.prefix(5) {
+            guard let comparison = token.comparison else { continue }
+            func quoted(_ ids: [Int32]) -> String { "'\(spelling(ids).escapedForDisplay)'" }
+            table.add(
+                "…" + String(spelling(token.context).escapedForDisplay.suffix(32)),
+                quoted([token.id]),
+                NumberFormatting.fixed(comparison.divergence, decimals: 4),
+                quoted([comparison.referenceTop]), quoted([comparison.top]))
+        }
+        return "\n" + table.text()
     }
 
     private var verdicts: String {

@@ -3,62 +3,59 @@ import Evaluation
 
 /// What an evaluation found, about which model, on which text.
 ///
-/// The JSON is a contract: members are added, and `schema` grows when one changes its meaning or leaves.
-public struct EvaluationReport: Sendable, Hashable {
+/// The JSON is a contract, specified in Formats/Reports/SPECIFICATION.md: members are added, and `schema`
+/// grows when one changes its meaning or leaves.
+public struct EvaluationReport: Sendable {
     /// The version of the JSON's layout.
-    public static let schema = 1
+    public static let schema = 2
 
     public var model: ModelSummary
     public var reference: ModelSummary?
-    /// The text's name or path.
-    public var text: String
-    /// Tokens that the text has, scored or not.
-    public var textTokenCount: Int
+    public var text: Text
     public var result: EvaluationResult
     public var gates: [Gate]
+    /// Against an earlier evaluation.
+    public var regression: Regression?
+    /// What the text has in common with the one that the model was calibrated on.
+    public var leakage: Leakage?
+    /// Spells token ids out, for people to read.
+    public var spelling: (@Sendable ([Int32]) -> String)?
 
     public init(
-        model: ModelSummary, reference: ModelSummary?, text: String, textTokenCount: Int,
-        result: EvaluationResult, gates: [Gate] = []
+        model: ModelSummary, reference: ModelSummary?, text: Text, result: EvaluationResult,
+        gates: [Gate] = []
     ) {
         self.model = model
         self.reference = reference
         self.text = text
-        self.textTokenCount = textTokenCount
         self.result = result
         self.gates = gates
     }
 
-    /// A bound that a figure must keep.
-    public struct Gate: Sendable, Hashable {
-        public enum Direction: String, Sendable, Hashable {
-            case atMost = "at most"
-            case atLeast = "at least"
+    /// The text that was predicted.
+    public struct Text: Sendable, Hashable {
+        /// Its name or path.
+        public var name: String
+        /// SHA-256 of its bytes, in hexadecimal.
+        public var digest: String
+        /// Tokens that it has, scored or not.
+        public var tokenCount: Int
+
+        public init(name: String, digest: String, tokenCount: Int) {
+            (self.name, self.digest, self.tokenCount) = (name, digest, tokenCount)
         }
+    }
 
-        /// As the table calls it: `KL divergence`.
-        public let figure: String
-        public let value: Double
-        public let direction: Direction
-        public let bound: Double
+    /// The overlap with a calibration text.
+    public struct Leakage: Sendable, Hashable {
+        /// The calibration text's name or path.
+        public var calibration: String
+        public var overlap: TextOverlap
 
-        public init(_ figure: String, _ value: Double, _ direction: Direction, _ bound: Double) {
-            (self.figure, self.value, self.direction, self.bound) = (
-                figure, value, direction, bound
-            )
+        public init(calibration: String, overlap: TextOverlap) {
+            (self.calibration, self.overlap) = (calibration, overlap)
         }
-
-        /// What is not a number passes no gate.
-        public var isPassed: Bool { direction == .atMost ? value <= bound : value >= bound }
     }
 
     public var failedGates: [Gate] { gates.filter { !$0.isPassed } }
-}
-
-extension EvaluationReport.Gate: CustomStringConvertible {
-    /// `KL divergence is 0.0931, must be at most 0.0850`.
-    public var description: String {
-        let spell = { NumberFormatting.fixed($0, decimals: 6) }
-        return "\(figure) is \(spell(value)), must be \(direction.rawValue) \(spell(bound))"
-    }
 }

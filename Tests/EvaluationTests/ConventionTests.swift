@@ -54,3 +54,20 @@ func refusesATextShorterThanOneWindow(convention: Convention) {
         "\(Convention.strided(context: 512, stride: 128))"
             == "strided by 128 in windows of 512, as Hugging Face")
 }
+
+/// Windows that overlap are one block, so that no two blocks have scored tokens in common, nor more context
+/// than half-windows have.
+@Test(arguments: [(8, 8, 1), (8, 4, 2), (8, 3, 3), (512, 128, 4)])
+func overlappingWindowsAreOneBlock(context: Int, stride: Int, windowsPerBlock: Int) {
+    let convention = Convention.strided(context: context, stride: stride)
+    #expect(convention.windowsPerBlock == windowsPerBlock)
+    #expect(Convention.halfWindow(context: context).windowsPerBlock == 1)
+}
+
+@Test func intervalsTakeTwoBlocks() throws {
+    let plan = EvaluationPlan(convention: .strided(context: 8, stride: 4))
+    #expect(throws: EvaluationError.tooFewBlocks(windowCount: 2, needed: 3)) {
+        try plan.checkInterval(ids: ids(12), beginningOfText: nil)
+    }
+    try plan.checkInterval(ids: ids(13), beginningOfText: nil)
+}

@@ -82,6 +82,7 @@ private let kernelTolerance = 0x1p-19
         var referenceLosses: [Double] = []
         var divergences: [Double] = []
         var agreements: [Double] = []
+        var squares: [Double] = []
         for window in windows {
             for position in window.scored {
                 let (id, next) = (window.ids[position], Int(window.ids[position + 1]))
@@ -89,6 +90,7 @@ private let kernelTolerance = 0x1p-19
                 let p = reference.logProbabilities(after: id)
                 losses.append(-q[next])
                 referenceLosses.append(-p[next])
+                squares.append((exp(q[next]) - exp(p[next])) * (exp(q[next]) - exp(p[next])))
                 divergences.append(zip(p, q).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) })
                 let (first, second) = (
                     q.firstIndex(of: q.max() ?? 0), p.firstIndex(of: p.max() ?? 0)
@@ -116,7 +118,39 @@ private let kernelTolerance = 0x1p-19
         #expect(comparison.sameTop.mean == SampleMean(agreements).mean)
         #expect(
             isClose(
+                comparison.rootMeanSquareProbabilityDifference,
+                SampleMean(squares).mean.squareRoot()))
+        // What the issue asks for, in nats and as a share.
+        #expect(abs(comparison.divergence.mean - SampleMean(divergences).mean) <= 1e-6)
+        #expect(abs(result.perplexity / exp(SampleMean(losses).mean) - 1) <= 1e-6)
+        #expect(
+            isClose(
                 comparison.perplexityRatio, result.perplexity / comparison.referencePerplexity))
+    }
+
+    @Test func blocksAreWindowsAndHoldTheirSums() throws {
+        let result = try evaluate()
+        #expect(result.blocks.map(\.tokenCount) == windows.map(\.scored.count))
+        let sum = result.blocks.reduce(0) { $0 + $1.negativeLogLikelihood }
+        let mean = result.meanNegativeLogLikelihood.mean
+        #expect(abs(sum / Double(result.tokensScored) - mean) < 1e-12)
+        #expect(result.meanNegativeLogLikelihood.blockCount == windows.count)
+    }
+
+    @Test func theWorstTokensComeFirstAndAreTheTextsOwn() throws {
+        let result = try evaluate()
+        let comparisons = result.notableTokens.compactMap(\.comparison)
+        #expect(result.notableTokens.count == 10 && comparisons.count == 10)
+        #expect(comparisons[0].divergence == result.comparison?.divergenceQuantiles.maximum)
+        let divergences = comparisons.map(\.divergence)
+        #expect(divergences == divergences.sorted(by: >))
+        for token in result.notableTokens {
+            let ids = windows[token.window].ids
+            #expect(token.id == ids[token.position])
+            #expect(token.context == Array(ids[..<token.position].suffix(16)))
+            let q = model.logProbabilities(after: ids[token.position - 1])
+            #expect(abs(token.negativeLogLikelihood + q[Int(token.id)]) <= 1e-5)
+        }
     }
 
     @Test func aModelDoesNotDifferFromItself() throws {
