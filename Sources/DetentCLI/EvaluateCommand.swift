@@ -51,15 +51,26 @@ struct EvaluateCommand: RootCommand {
     @OptionGroup(title: "Windows") var windows: WindowOptions
     @OptionGroup(title: "Gates") var gates: GateOptions
     @OptionGroup(title: "Outputs") var outputs: EvaluationOutputOptions
+    @OptionGroup(title: "Tasks") var tasks: TaskOptions
     @OptionGroup var work: WorkOptions
 
     func validate() throws {
+        if let task = tasks.given {
+            guard reference == nil, !gates.isGiven, text == nil, calibrationText == nil,
+                outputs.junit == nil, outputs.markdown == nil
+            else {
+                throw ValidationError(
+                    "'\(task)' answers questions; of the other options '--json', '--tasks', '--threads' and "
+                        + "'--quiet' go with it.")
+            }
+        }
         if reference == nil, let gate = gates.givenForReference.first {
             throw ValidationError("'\(gate)' compares with a reference; add '--reference <model>'.")
         }
     }
 
     func run() throws {
+        if let file = tasks.file { return try answer(file) }
         let baseline = try gates.readBaseline()
         let corpus = try CorpusText(text ?? CorpusText.defaultEvaluation)
         let subject = try Subject(
@@ -94,6 +105,24 @@ struct EvaluateCommand: RootCommand {
         guard report.failedGates.isEmpty else {
             throw GateFailure(messages: report.failedGates.map(\.description))
         }
+    }
+}
+
+extension EvaluateCommand {
+    /// Multiple-choice tasks instead of a text.
+    private func answer(_ file: TaskOptions.File) throws {
+        let questions = try tasks.questions(in: file)
+        let checkpoint = try ModelFile.open(model ?? BundledData.defaultModelPath, isRun: true)
+        let tokenizer = try Tokenizer(checkpoint: checkpoint)
+        let plan = EvaluationPlan(convention: windows.convention, threadCount: work.threads)
+        let result = try plan.answer(
+            questions, with: LanguageModel(checkpoint),
+            encode: { try tokenizer.encode($0, addSpecial: true, parseSpecial: false) },
+            progress: work.progress)
+        let report = ChoiceReport(
+            model: ModelSummary(named: checkpoint), kind: file.kind, path: file.path,
+            result: result)
+        try outputs.write(json: report.json, table: report.tableText)
     }
 }
 

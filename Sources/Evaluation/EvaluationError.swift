@@ -6,6 +6,10 @@ public enum EvaluationError: Error, Sendable, Hashable {
     case vocabulariesDiffer(model: Int, reference: Int)
     /// The model answers with numbers that are no logits.
     case notFinite(window: Int, position: Int)
+    /// A task, counted from 1, of which a sequence has less than two tokens, so that nothing can be scored.
+    case emptyAnswer(task: Int)
+    /// A task that is longer than the model's context.
+    case answerTooLong(task: Int, tokenCount: Int, context: Int)
     /// Too few blocks of the text for an interval, without which no gate can be judged.
     case tooFewBlocks(windowCount: Int, needed: Int)
     /// An earlier evaluation was not of the same text, cut in the same way, against the same reference.
@@ -29,6 +33,9 @@ extension EvaluationError: CustomStringConvertible {
             "the model has \(model) tokens, the reference \(reference)"
         case .notFinite(let window, let position):
             "the logits at position \(position) of window \(window) are not finite"
+        case .emptyAnswer(let task): "task \(task): an answer has no tokens to score"
+        case .answerTooLong(let task, let tokenCount, let context):
+            "task \(task): an answer takes \(tokenCount) tokens, and the model's context has \(context)"
         case .tooFewBlocks(let windowCount, let needed):
             "a gate is judged by a confidence interval, which takes \(needed) windows at least; there "
                 + (windowCount == 1 ? "is 1" : "are \(windowCount)")
@@ -42,7 +49,7 @@ extension EvaluationError: CustomStringConvertible {
         switch self {
         case .textTooShort: "use a longer text, or smaller windows"
         case .vocabulariesDiffer: "the reference must be the model that this one was made from"
-        case .notFinite: nil
+        case .notFinite, .emptyAnswer, .answerTooLong: nil
         case .tooFewBlocks: "use a longer text, more '--chunks', or smaller windows"
         case .baselineDiffers:
             "make the baseline with the same text, options and reference: 'evalppl … --json base.json'"

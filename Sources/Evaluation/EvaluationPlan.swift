@@ -54,4 +54,35 @@ public struct EvaluationPlan: Sendable {
             throw .tooFewBlocks(windowCount: windowCount, needed: convention.windowsPerBlock + 1)
         }
     }
+
+    /// Answers multiple-choice tasks.
+    ///
+    /// - Parameters:
+    ///   - questions: at least one; `windowLimit` and `convention` have no say here.
+    ///   - model: the model that answers.
+    ///   - encode: turns text into its tokens, with BOS where the tokenizer adds one.
+    ///   - progress: hears of each answer.
+    /// - Returns: how many were answered rightly.
+    /// - Throws: `EvaluationError` for a task that has no tokens or too many, and what `encode` throws.
+    public func answer(
+        _ questions: [ChoiceQuestion], with model: LanguageModel,
+        encode: (String) throws -> [Int32], progress: some ProgressSink = SilentProgress()
+    ) throws -> ChoiceResult {
+        let context = model.description.contextLength
+        var longest = 0
+        let tasks = try questions.enumerated().map { index, question in
+            let task = try ChoiceTask(question, number: index + 1, encode: encode)
+            let tokenCount = task.sequences.map(\.count).max() ?? 0
+            guard tokenCount <= context else {
+                throw EvaluationError.answerTooLong(
+                    task: index + 1, tokenCount: tokenCount, context: context)
+            }
+            longest = max(longest, tokenCount)
+            return task
+        }
+        let workers = Workers(threadCount: threadCount)
+        let decoder = try Decoder(
+            model, positionCount: Evaluator.paddedLength(longest), workers: workers)
+        return try Evaluator(model: decoder, workers: workers).answer(tasks, progress: progress)
+    }
 }
