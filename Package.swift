@@ -131,7 +131,10 @@ let package = Package(
             ["SafetensorsFormat", "GGUFFormat", "DTZFormat", "BlockFormats"]),
         tests(
             "MutationTests",
-            ["SafetensorsFormat", "GGUFFormat", "DTZFormat", "Tokenization", "Quantization"]),
+            [
+                "SafetensorsFormat", "GGUFFormat", "DTZFormat", "Tokenization", "Quantization",
+                "Evaluation",
+            ]),
         tests("ConversionTests", ["Conversion"], exclude: ["Vectors"]),
         tests("CommandTests", ["DetentCLI"], exclude: ["Golden"]),
         tests("EndToEndTests", ["Detent", "BundledData"]),
