@@ -14,14 +14,14 @@ struct ChunkBatches {
     private var tensor = 0
     private var start = 0
 
-    /// What is read and compressed between two writes: some chunks for each thread, no more than count
-    /// little in memory.
+    /// What is read and compressed between two writes: some chunks for each thread, so few that they are
+    /// still in the processor's cache when they are looked at for the second time.
     private let room: Int
     private static let count = 1024
 
-    init(_ directory: Directory) {
+    init(_ directory: Directory, threadCount: Int) {
         self.directory = directory
-        room = max(1 << 24, 2 * directory.chunkCapacity)
+        room = max(min(4 * threadCount, 16) << 20, 2 * directory.chunkCapacity)
     }
 
     mutating func next() -> [Chunk]? {
@@ -47,8 +47,12 @@ struct ChunkBatches {
 
 /// Compresses batches of chunks on several threads, and takes the tensors' digests on the way.
 struct BatchCompressor {
-    /// A frame, and XXH64 of what it decodes to.
-    typealias Result = (frame: [UInt8], checksum: UInt64)
+    /// A frame, which lies in memory of the compressor's, and XXH64 of what it decodes to.
+    struct Result: @unchecked Sendable {
+        // Unchecked: the frame is written by one thread before others see it.
+        let frame: UnsafeRawBufferPointer
+        let checksum: UInt64
+    }
     private typealias Choices = [(choice: ChunkCodec.Choice, id: UInt8)]
 
     private let tensors: [any TensorSource]
@@ -59,6 +63,10 @@ struct BatchCompressor {
     /// How the tensors of the last batch are compressed.
     private var choices: [Int: Choices] = [:]
     var digests = RunningDigests()
+    /// Where the frames of this batch are, and those of the one before. The memory is used again, for the
+    /// system takes as long to make new memory as a tenth of all the work.
+    private var frames = Buffer(byteCount: 0)
+    private var earlierFrames = Buffer(byteCount: 0)
 
     init(
         _ checkpoint: Checkpoint, base: Checkpoint?, transforms: [Transform], options: DTZOptions
@@ -85,13 +93,16 @@ struct BatchCompressor {
     /// - Parameters:
     ///   - batch: the chunks.
     ///   - meanwhile: other work, which one of the threads does.
-    /// - Returns: a result for each chunk, the same for any number of threads.
+    /// - Returns: a result for each chunk, the same for any number of threads. Frames stay where they are
+    ///   until the next batch but one.
     /// - Throws: what reading the tensors throws.
     mutating func compress(
         _ batch: [Chunk], meanwhile: @Sendable () throws -> Void
     ) throws -> [Result] {
         try choose(for: Set(batch.map(\.tensor)).sorted())
         let results = Slots<Result>(count: batch.count)
+        let places = reserve(for: batch)
+        let frames = frames
         let digests = Slots<RunningDigests>(count: 1)
         digests[0] = self.digests
         let (tensors, bases, codec, choices) = (tensors, bases, codec, choices)
@@ -112,15 +123,19 @@ struct BatchCompressor {
             let choices = choices[chunk.tensor] ?? []
             try tensors[chunk.tensor].withBytes(chunk.range) { bytes in
                 let usesBase = choices.contains { $0.choice.transform.isDelta }
-                let frame =
+                let room = UnsafeMutableRawBufferPointer(
+                    rebasing: frames.bytes[places[item - 2]..<places[item - 1]])
+                let count =
                     if usesBase, let base = bases[chunk.tensor] {
                         try base.withBytes(chunk.range) {
-                            try codec.smallestFrame(bytes, base: $0, choices)
+                            try codec.compress(bytes, base: $0, choices, into: room)
                         }
                     } else {
-                        try codec.smallestFrame(bytes, base: nil, choices)
+                        try codec.compress(bytes, base: nil, choices, into: room)
                     }
-                results[item - 2] = (frame, XXH64.hash(bytes))
+                results[item - 2] = Result(
+                    frame: UnsafeRawBufferPointer(rebasing: room[..<count]),
+                    checksum: XXH64.hash(bytes))
             }
         }
         self.digests = digests[0] ?? self.digests
@@ -130,6 +145,18 @@ struct BatchCompressor {
             }
         }
         return batch.indices.compactMap { results[$0] }
+    }
+
+    /// Makes room for the frames of a batch, and says where each goes; the last place is the end.
+    private mutating func reserve(for batch: [Chunk]) -> [Int] {
+        var places = [0]
+        for chunk in batch {
+            places.append(
+                (places.last ?? 0) + ChunkCodec.frameCapacity(of: chunk.range.count, transforms))
+        }
+        swap(&frames, &earlierFrames)
+        _ = Buffer.reuse(&frames, byteCount: places.last ?? 0)
+        return places
     }
 
     private mutating func choose(for batch: [Int]) throws {

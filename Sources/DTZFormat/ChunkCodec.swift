@@ -12,7 +12,7 @@ struct ChunkCodec: Sendable {
     let compressors: Pool<ZstdCompressor>
 
     /// Bytes of a tensor that are tried out before a way is chosen for all of it.
-    private static let sampleByteCount = 1 << 17
+    private static let sampleByteCount = 1 << 16
     /// Of these, bytes in which matches are looked for.
     private static let searchedByteCount = 1 << 14
     /// A search for matches must save this part of a sample: frames with matches take longer to read.
@@ -34,9 +34,12 @@ struct ChunkCodec: Sendable {
         let large = try Sample(of: source, base: base, byteCount: Self.sampleByteCount)
         var best: (transform: Transform, size: Int)?
         for transform in transforms {
-            // Planes that are worth it are never behind bytes as they are.
             guard isWorthTrying(transform, on: large, of: descriptor.encoding) else { continue }
-            if transform.fields == [1], let best, best.size < large.bytes.count * 9 / 10 {
+            // Planes that are worth it are never behind bytes as they are, nor pairs behind single bytes.
+            if let best, best.size < large.bytes.count * 9 / 10,
+                transform.fields == [1]
+                    || best.transform.pairsExponents && !transform.isPacked
+            {
                 continue
             }
             let choice = Choice(transform: transform, effort: .literals)
@@ -89,9 +92,21 @@ struct ChunkCodec: Sendable {
     private func size(of sample: Sample, _ choice: Choice) throws -> Int {
         try sample.bytes.withUnsafeBytes { bytes in
             try (sample.base ?? []).withUnsafeBytes { base in
-                try frame(bytes, base: base, choice, id: 0).count
+                try compressors.with { compressor in
+                    let capacity = ChunkCodec.frameCapacity(of: bytes.count, [choice.transform])
+                    return try compress(
+                        bytes, base: base, choice, id: 0, compressor,
+                        into: compressor.trial(byteCount: capacity))
+                }
             }
         }
+    }
+
+    /// What the frame of a chunk of so many bytes may take, at most, with any of some transforms.
+    static func frameCapacity(of byteCount: Int, _ transforms: [Transform]) -> Int {
+        ZstdCompressor.capacity(
+            Transform.capacity(of: byteCount) + 1,
+            planeCount: (transforms.map(\.planeLimit).max() ?? 0) + 1)
     }
 
     /// The smallest frame of a chunk that the choices make.
@@ -99,44 +114,55 @@ struct ChunkCodec: Sendable {
     /// - Parameters:
     ///   - chunk: bytes of the tensor.
     ///   - base: the same bytes of the base, where there is one.
-    ///   - choices: at least one, each with its transform's number in the directory.
-    /// - Returns: the frame's bytes.
+    ///   - choices: each with its transform's number in the directory.
+    ///   - frame: receives the frame; holds `frameCapacity(of:_:)` bytes.
+    /// - Returns: how many bytes the frame has.
     /// - Throws: what libzstd has to say.
-    func smallestFrame(
+    func compress(
         _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?,
-        _ choices: [(choice: Choice, id: UInt8)]
-    ) throws -> [UInt8] {
-        var smallest: [UInt8]?
-        for (choice, id) in choices {
-            let frame = try frame(chunk, base: base, choice, id: id)
-            if frame.count < smallest?.count ?? .max { smallest = frame }
+        _ choices: [(choice: Choice, id: UInt8)], into frame: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
+        try compressors.with { compressor in
+            var smallest: Int?
+            for (choice, id) in choices {
+                guard let least = smallest else {
+                    smallest = try compress(
+                        chunk, base: base, choice, id: id, compressor, into: frame)
+                    continue
+                }
+                let trial = compressor.trial(byteCount: frame.count)
+                let count = try compress(
+                    chunk, base: base, choice, id: id, compressor, into: trial)
+                guard count < least else { continue }
+                frame.copyMemory(from: UnsafeRawBufferPointer(rebasing: trial[..<count]))
+                smallest = count
+            }
+            return smallest ?? 0
         }
-        return smallest ?? []
     }
 
-    private func frame(
-        _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?, _ choice: Choice, id: UInt8
-    ) throws -> [UInt8] {
+    private func compress(
+        _ chunk: UnsafeRawBufferPointer, base: UnsafeRawBufferPointer?, _ choice: Choice, id: UInt8,
+        _ compressor: ZstdCompressor, into frame: UnsafeMutableRawBufferPointer
+    ) throws -> Int {
         let transform = choice.transform
-        return try compressors.with { compressor in
-            let content = compressor.content(byteCount: transform.capacity(of: chunk.count) + 1)
-            var source = chunk
-            if transform.isDelta, let base {
-                let delta = compressor.delta(byteCount: chunk.count)
-                delta.copyMemory(from: chunk)
-                Transform.combine(delta, with: base)
-                source = UnsafeRawBufferPointer(delta)
-            }
-            let count = transform.split(source, into: content)
-            content[count] = id
-            // Matches may reach from one plane into another, and blocks of a few bytes would only cost.
-            let planes = UnsafeRawBufferPointer(rebasing: content[..<count])
-            let ends =
-                choice.effort == .literals
-                ? transform.planeEnds(in: planes, of: chunk.count) : []
-            return try compressor.frame(
-                UnsafeRawBufferPointer(rebasing: content[...count]),
-                planeEnds: ends.filter { $0 < count } + [count + 1], choice.effort)
+        let content = compressor.content(byteCount: transform.capacity(of: chunk.count) + 1)
+        var source = chunk
+        if transform.isDelta, let base {
+            let delta = compressor.delta(byteCount: chunk.count)
+            delta.copyMemory(from: chunk)
+            Transform.combine(delta, with: base)
+            source = UnsafeRawBufferPointer(delta)
         }
+        let count = transform.split(source, into: content)
+        content[count] = id
+        // Matches may reach from one plane into another, and blocks of a few bytes would only cost.
+        let planes = UnsafeRawBufferPointer(rebasing: content[..<count])
+        let ends =
+            choice.effort == .literals
+            ? transform.planeEnds(in: planes, of: chunk.count) : []
+        return try compressor.compress(
+            UnsafeRawBufferPointer(rebasing: content[...count]),
+            planeEnds: ends.filter { $0 < count } + [count + 1], choice.effort, into: frame)
     }
 }

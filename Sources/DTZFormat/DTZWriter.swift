@@ -124,8 +124,13 @@ public struct DTZWriter {
     }
 
     private func sectionFrame(_ bytes: [UInt8]) throws -> [UInt8] {
-        try bytes.withUnsafeBytes {
-            try compressor.frame($0, planeEnds: [$0.count], options.sectionEffort)
+        let capacity = ZstdCompressor.capacity(bytes.count, planeCount: 1)
+        return try [UInt8](unsafeUninitializedCapacity: capacity) { frame, count in
+            count = try bytes.withUnsafeBytes {
+                try compressor.compress(
+                    $0, planeEnds: [$0.count], options.sectionEffort,
+                    into: UnsafeMutableRawBufferPointer(frame))
+            }
         }
     }
 
@@ -134,33 +139,39 @@ public struct DTZWriter {
     /// Writes all chunks, and returns what the index says of them.
     private mutating func writeChunks(_ advance: (Int) -> Void) throws -> [Index.Tensor] {
         var chunks = [[Index.Chunk]](repeating: [], count: directory.tensors.count)
-        var batches = ChunkBatches(directory)
+        var batches = ChunkBatches(directory, threadCount: options.threadCount)
         var compressor = BatchCompressor(
             checkpoint, base: options.base?.checkpoint, transforms: directory.transforms,
             options: options)
         // A batch's frames are written while the next one is compressed.
-        var frames: [[UInt8]] = []
+        var frames: [BatchCompressor.Result] = []
         while let batch = batches.next() {
             let (output, start, ready) = (output, offset, frames)
-            let results = try compressor.compress(batch) {
-                var place = start
-                for frame in ready {
-                    try output.write(frame, at: place)
-                    place += frame.count
-                }
+            frames = try compressor.compress(batch) {
+                try DTZWriter.write(ready, to: output, at: start)
             }
-            offset = ready.reduce(offset) { $0 + $1.count }
-            frames = results.map(\.frame)
-            for (chunk, result) in zip(batch, results) {
+            offset = ready.reduce(offset) { $0 + $1.frame.count }
+            for (chunk, result) in zip(batch, frames) {
                 chunks[chunk.tensor].append(
                     Index.Chunk(
                         frameByteCount: result.frame.count, checksum: result.checksum))
                 advance(chunk.range.count)
             }
         }
-        for frame in frames { try write(frame) }
+        try DTZWriter.write(frames, to: output, at: offset)
+        offset = frames.reduce(offset) { $0 + $1.frame.count }
         return chunks.indices.map {
             Index.Tensor(digest: compressor.digests.digest(of: $0), chunks: chunks[$0])
+        }
+    }
+
+    private static func write(
+        _ frames: [BatchCompressor.Result], to output: OutputFile, at start: Int
+    ) throws {
+        var place = start
+        for result in frames {
+            try output.write(result.frame, at: place)
+            place += result.frame.count
         }
     }
 

@@ -12,7 +12,7 @@ enum ExponentPairs {
     /// The code that stands for an exponent without one.
     private static let escape: UInt8 = 15
     /// One in so many exponents is looked at to find the lowest.
-    private static let stride = 13
+    private static let stride = 61
 
     /// Packs a plane, with some bytes in front.
     ///
@@ -101,7 +101,7 @@ enum ExponentPairs {
     /// The lowest of the fifteen neighbours that most exponents are among, as far as some of them tell.
     private static func lowest(_ plane: UnsafeRawBufferPointer) -> UInt8 {
         var counts = [Int](repeating: 0, count: 256)
-        let step = plane.count < 4096 ? 1 : stride
+        let step = plane.count < 1 << 16 ? 1 : stride
         for index in Swift.stride(from: 0, to: plane.count, by: step) {
             counts[Int(plane[index])] += 1
         }

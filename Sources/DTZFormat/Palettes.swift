@@ -30,6 +30,9 @@ package struct Palettes {
     var codeByteCount: Int { elements / 2 }
     var tableByteCount: Int { Palettes.size * width }
 
+    /// How many runs of bytes of one kind palettes become, of elements of so many bytes.
+    static func planeCount(width: Int) -> Int { 3 + size * width }
+
     /// Where runs of bytes of one kind end in what `pack` wrote.
     func planeEnds(_ packed: UnsafeRawBufferPointer) -> [Int] {
         let palettes = packed[..<groups].reduce(groups) { $0 - Int($1) }
@@ -47,13 +50,14 @@ package struct Palettes {
     /// - Returns: whether more than half of some groups have.
     func areLikely(in bytes: UnsafeRawBufferPointer, start: Int, stride: Int) -> Bool {
         let step = max(1, groups / Palettes.probes)
-        let looked = Swift.stride(from: 0, to: groups, by: step)
-        let few = looked.count { number in
+        var looked = 0, few = 0
+        for number in Swift.stride(from: 0, to: groups, by: step) {
             let place = start + number * stride
-            return hasFewValues(
-                UnsafeRawBufferPointer(rebasing: bytes[place..<place + groupByteCount]))
+            let group = UnsafeRawBufferPointer(rebasing: bytes[place..<place + groupByteCount])
+            looked += 1
+            few += hasFewValues(group) ? 1 : 0
         }
-        return 2 * few > looked.underestimatedCount
+        return 2 * few > looked
     }
 
     private func hasFewValues(_ group: UnsafeRawBufferPointer) -> Bool {

@@ -31,11 +31,13 @@ final class Buffer: @unchecked Sendable {
 
     deinit { bytes.deallocate() }
 
-    /// The first bytes of a buffer, which is replaced by a larger one where it is too small.
+    /// The first bytes of a buffer, which is replaced by one half as large again where it is too small.
     static func reuse(
         _ buffer: inout Buffer, byteCount: Int
     ) -> UnsafeMutableRawBufferPointer {
-        if buffer.bytes.count < byteCount { buffer = Buffer(byteCount: byteCount) }
+        if buffer.bytes.count < byteCount {
+            buffer = Buffer(byteCount: max(byteCount, buffer.bytes.count * 3 / 2))
+        }
         return UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<byteCount])
     }
 }

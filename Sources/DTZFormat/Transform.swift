@@ -90,6 +90,9 @@ package struct Transform: Sendable, Hashable {
         }
     }
 
+    /// The most planes that a chunk becomes.
+    var planeLimit: Int { fields.count + 2 + (paletteWidth.map(Palettes.planeCount) ?? 0) }
+
     /// Where the planes of a transformed chunk end: what is compressed by itself.
     ///
     /// - Parameters:

@@ -25,6 +25,7 @@ final class ZstdCompressor {
     // Memory that is used again, for new memory has to be made by the system first.
     private var contentBuffer = Buffer(byteCount: 0)
     private var deltaBuffer = Buffer(byteCount: 0)
+    private var trialBuffer = Buffer(byteCount: 0)
 
     /// Memory for what goes into a frame, until this is called again.
     func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
@@ -36,67 +37,57 @@ final class ZstdCompressor {
         Buffer.reuse(&deltaBuffer, byteCount: byteCount)
     }
 
+    /// Memory for a frame that may not be kept, until this is called again.
+    func trial(byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        Buffer.reuse(&trialBuffer, byteCount: byteCount)
+    }
+
+    /// What a frame of some content may take, at most: more than a bound for a whole frame counts, for
+    /// blocks end early with each plane.
+    static func capacity(_ byteCount: Int, planeCount: Int) -> Int {
+        ZSTD_compressBound(byteCount) + (planeCount + 1) * 512
+    }
+
     /// One frame with the size and the checksum of its content.
     ///
     /// - Parameters:
     ///   - content: what the frame holds.
     ///   - planeEnds: where blocks must end; the last is the content's end.
     ///   - effort: how to go about it.
-    /// - Returns: the frame's bytes.
+    ///   - frame: receives the frame; holds `capacity(_:planeCount:)` bytes.
+    /// - Returns: how many bytes the frame has.
     /// - Throws: what libzstd has to say.
-    func frame(
-        _ content: UnsafeRawBufferPointer, planeEnds: [Int], _ effort: Effort
-    ) throws(ZstdError) -> [UInt8] {
+    func compress(
+        _ content: UnsafeRawBufferPointer, planeEnds: [Int], _ effort: Effort,
+        into frame: UnsafeMutableRawBufferPointer
+    ) throws(ZstdError) -> Int {
+        precondition(
+            frame.count
+                >= ZstdCompressor.capacity(content.count, planeCount: planeEnds.count))
         try prepare(effort)
-        if effort == .literals, let frame = try literals(content, planeEnds: planeEnds) {
-            return frame
+        if effort == .literals {
+            let count = try literals(content, planeEnds, into: frame)
+            if count > 0 { return count }
+            try prepare(effort)
         }
-        try prepare(effort)
         try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1))
         try check(ZSTD_CCtx_setPledgedSrcSize(context, UInt64(content.count)))
-        // What a bound for a whole frame does not count: a block that ends early, one for each plane.
-        let capacity = ZSTD_compressBound(content.count) + planeEnds.count * 64 + 64
-        var failure: ZstdError?
-        let frame = [UInt8](unsafeUninitializedCapacity: capacity) { bytes, count in
-            var output = ZSTD_outBuffer(dst: bytes.baseAddress, size: capacity, pos: 0)
-            do throws(ZstdError) {
-                for end in planeEnds {
-                    try feed(content, upTo: end, isLast: end == content.count, to: &output)
-                }
-                if planeEnds.isEmpty { try feed(content, upTo: 0, isLast: true, to: &output) }
-            } catch {
-                failure = error
-            }
-            count = failure == nil ? output.pos : 0
+        var output = ZSTD_outBuffer(dst: frame.baseAddress, size: frame.count, pos: 0)
+        for end in planeEnds {
+            try feed(content, upTo: end, isLast: end == content.count, to: &output)
         }
-        if let failure { throw failure }
-        return frame
+        if planeEnds.isEmpty { try feed(content, upTo: 0, isLast: true, to: &output) }
+        return output.pos
     }
 
-    /// A frame of planes that are coded one by one; nil where libzstd found matches all the same.
-    private func literals(
-        _ content: UnsafeRawBufferPointer, planeEnds: [Int]
-    ) throws(ZstdError) -> [UInt8]? {
-        // The frame that is made of the planes' has a checksum, they need none.
-        try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 0))
-        let capacity = FrameBuilder.capacity(content.count, planeCount: planeEnds.count)
-        var failure: ZstdError?
-        let frame = [UInt8](unsafeUninitializedCapacity: capacity) { bytes, count in
-            do throws(ZstdError) {
-                count = try literals(content, planeEnds, into: UnsafeMutableRawBufferPointer(bytes))
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return frame.isEmpty ? nil : frame
-    }
-
-    /// How many bytes such a frame has, or 0.
+    /// How many bytes a frame of planes has that are coded one by one, or 0 where libzstd found matches
+    /// all the same.
     private func literals(
         _ content: UnsafeRawBufferPointer, _ planeEnds: [Int],
         into output: UnsafeMutableRawBufferPointer
     ) throws(ZstdError) -> Int {
+        // The frame that is made of the planes' has a checksum, they need none.
+        try check(ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 0))
         var builder = FrameBuilder(contentByteCount: content.count, into: output)
         var start = 0
         for end in planeEnds where end > start {
