@@ -37,7 +37,8 @@ struct DiffCommand: ParsableCommand {
         let difference = try ModelDifference(
             models[0], models[1], threadCount: work.threads, progress: work.progress)
         let text = DifferenceText(
-            difference, models: models.map { ModelSummary(named: $0) }, limit: all ? .max : 20)
+            difference: difference, models: models.map { ModelSummary(named: $0) },
+            limit: all ? .max : 20)
         try StandardStream.output.write(json ? text.json.text(indentation: 2) + "\n" : text.text)
     }
 }

@@ -10,10 +10,6 @@ struct DifferenceText {
     /// Tensors to list at most.
     let limit: Int
 
-    init(_ difference: ModelDifference, models: [ModelSummary], limit: Int) {
-        (self.difference, self.models, self.limit) = (difference, models, limit)
-    }
-
     var text: String {
         [heading, tensors, unpaired, metadata, tokenizer]
             .filter { !$0.isEmpty }.joined(separator: "\n")

@@ -12,8 +12,12 @@ struct InspectCommand: ParsableCommand {
         abstract: "Show what is in a model: metadata, tensors, encodings, sizes.",
         usage: "detent inspect [<options>] [<model>]",
         discussion: """
+            With '--weights', every tensor's weights are read as well: their distribution, and \
+            those that lie far out, which cost a grid most of its resolution.
+
               detent inspect out.gguf
               detent inspect out.gguf --json
+              detent inspect SmolLM2-135M --weights
             """)
 
     @Argument(help: "The model to look into; without it, the one that comes with Detent.")
@@ -22,9 +26,18 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "Print JSON, with every element of the metadata's arrays.")
     var json = false
 
+    @Flag(help: "Read all weights: a histogram and the outliers of each tensor.")
+    var weights = false
+
+    @OptionGroup var work: WorkOptions
+
     func run() throws {
         let checkpoint = try ModelFile.open(model ?? BundledData.defaultModelPath)
-        let inspection = Inspection(checkpoint)
+        let distributions =
+            weights
+            ? try checkpoint.weightDistributions(
+                threadCount: work.threads, progress: work.progress) : nil
+        let inspection = Inspection(checkpoint, distributions: distributions)
         try StandardStream.output.write(
             json ? inspection.json.text(indentation: 2) + "\n" : inspection.text)
     }
@@ -34,9 +47,12 @@ struct InspectCommand: ParsableCommand {
 private struct Inspection {
     let checkpoint: Checkpoint
     let summary: ModelSummary
+    /// Of each tensor, where weights were looked at.
+    let distributions: [WeightDistribution?]?
 
-    init(_ checkpoint: Checkpoint) {
+    init(_ checkpoint: Checkpoint, distributions: [WeightDistribution?]?) {
         (self.checkpoint, summary) = (checkpoint, ModelSummary(named: checkpoint))
+        self.distributions = distributions
     }
 
     private var dialectName: String {
@@ -73,6 +89,7 @@ private struct Inspection {
         return [
             heading.text(), metadata.text(), tensors.text(),
             ModelSummary.EncodingShare.table(summary.encodings).text(),
+            distributions.map { WeightDistributionText(checkpoint, $0).text } ?? "",
         ].filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
@@ -85,13 +102,16 @@ private struct Inspection {
         members["documents"] = .array(checkpoint.documents.keys.map(JSON.string))
         members["encodings"] = .array(summary.encodings.map(\.json))
         members["tensors"] = .array(
-            checkpoint.tensors.map(\.descriptor).map {
-                [
-                    "name": .string($0.name),
-                    "shape": .array($0.shape.map(JSON.integer)),
-                    "encoding": .string($0.encoding.description),
-                    "bytes": .integer($0.byteCount),
+            checkpoint.tensors.indices.map { index in
+                let tensor = checkpoint.tensors[index].descriptor
+                var members: JSON.Members = [
+                    "name": .string(tensor.name),
+                    "shape": .array(tensor.shape.map(JSON.integer)),
+                    "encoding": .string(tensor.encoding.description),
+                    "bytes": .integer(tensor.byteCount),
                 ]
+                if let distributions { members["weights"] = distributions[index]?.json ?? .null }
+                return .object(members)
             })
         return .object(members)
     }
