@@ -105,7 +105,10 @@ let package = Package(
         // Tests
         library(
             "TestSupport",
-            ["TensorIR", "GGUFFormat", "SafetensorsFormat", "Architectures", "Kernels"],
+            [
+                "TensorIR", "GGUFFormat", "SafetensorsFormat", "Architectures", "Kernels",
+                "Evaluation",
+            ],
             path: "Tests/TestSupport"),
         tests("ByteIOTests", ["ByteIO"]),
         tests("KernelsTests", ["Kernels"]),

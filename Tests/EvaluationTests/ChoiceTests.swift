@@ -131,21 +131,8 @@ private func encode(_ text: String) -> [Int32] { [0] + text.utf8.map(Int32.init)
     #expect(task.scored == [3..<4, 3..<4])
 }
 
-/// A model for which the next token is the larger the likelier.
-private struct RisingModel: LogitSource {
-    let vocabularySize = 256
-
-    func hiddenStates(of windows: [[Int32]]) throws -> Matrix {
-        let count = windows.reduce(0) { $0 + $1.count }
-        return Matrix(rows: count, columns: 1, [Float](repeating: 0, count: count))
-    }
-
-    func logits(
-        of hidden: Matrix, rows: [Int], into logits: UnsafeMutableBufferPointer<Float>
-    ) throws {
-        for index in logits.indices { logits[index] = Float(index % vocabularySize) / 16 }
-    }
-}
+/// The next token is the larger the likelier.
+private let rising = FixedModel(row: (0..<256).map { Float($0) / 16 })
 
 @Test func theLikeliestAnswerByTokenWins() throws {
     // By their sums "zzzz" would lose against "z": its mean is the same, and the first of equals wins.
@@ -153,7 +140,7 @@ private struct RisingModel: LogitSource {
         "q\n1\nb\nz\nzzzz\nc\n" + "q\n0\nb\nz\nc\nd\n" + "q\n3\naa\nbb\ncc\ndd\n", .hellaSwag
     ).map { try ChoiceTask($0, encode: encode) }
     for threads in [1, 3] {
-        let evaluator = try Evaluator(model: RisingModel(), workers: Workers(threadCount: threads))
+        let evaluator = try Evaluator(model: rising, workers: Workers(threadCount: threads))
         #expect(try evaluator.answer(tasks) == ChoiceResult(taskCount: 3, rightCount: 2))
     }
 }

@@ -39,17 +39,11 @@ import Testing
     @Test(arguments: dtz) func damagedDTZNeverTraps(_ vector: Vectors.Vector) throws {
         let folder = try TemporaryFolder()
         let original = try MappedFile.contents(ofFile: vector.path)
-        for seed in 0..<UInt64(Self.rounds / 4) {
-            var mutator = Mutator(seed: seed)
-            let (bytes, what) = mutator.mutated(original)
-            let path = try folder.write(bytes, to: "damaged.dtz")
-            for isSalvaged in [false, true] {
-                do {
-                    let file = try DTZFile(path: path, isSalvaged: isSalvaged)
-                    for tensor in try file.checkpoint().tensors { _ = try tensor.bytes() }
-                } catch let error as FormatError {
-                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
-                }
+        for isSalvaged in [false, true] {
+            try Mutator.damage(original, rounds: Self.rounds / 4) { bytes, _ in
+                let path = try folder.write(bytes, to: "damaged.dtz")
+                let file = try DTZFile(path: path, isSalvaged: isSalvaged)
+                for tensor in try file.checkpoint().tensors { _ = try tensor.bytes() }
             }
         }
     }
@@ -62,17 +56,11 @@ import Testing
                 "blk.0.ffn_up_exps.weight": .init(sumsOfSquares: [1, 2, 3, 4], counts: [9, 0]),
             ], datasets: ["wiki.txt"], windowCount: 1, windowSize: 512)
         let original = matrix.legacyBytes()
-        for seed in 0..<UInt64(Self.rounds) {
-            var mutator = Mutator(seed: seed)
-            let (bytes, what) = mutator.mutated(original)
-            bytes.withUnsafeBytes { buffer in
-                do throws(FormatError) {
-                    var read = try ImportanceMatrix(legacy: buffer)
-                    try? read.merge(matrix)
-                    _ = (read.legacyBytes(), read.entries.values.map(\.statistics))
-                } catch {
-                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
-                }
+        try Mutator.damage(original, rounds: Self.rounds) { bytes, _ in
+            try bytes.withUnsafeBytes { buffer in
+                var read = try ImportanceMatrix(legacy: buffer)
+                try? read.merge(matrix)
+                _ = (read.legacyBytes(), read.entries.values.map(\.statistics))
             }
         }
     }
@@ -82,19 +70,12 @@ import Testing
         read: (UnsafeRawBufferPointer) throws(FormatError) -> [(offset: Int, byteCount: Int)]
     ) throws {
         let original = try MappedFile.contents(ofFile: vector.path)
-        for seed in 0..<UInt64(Self.rounds) {
-            var mutator = Mutator(seed: seed)
-            var (bytes, what) = mutator.mutated(original)
-            if seed.isMultiple(of: 3) { (bytes, what) = mutator.mutated(bytes) }
-            bytes.withUnsafeBytes { buffer in
-                do throws(FormatError) {
-                    for place in try read(buffer) {
-                        #expect(
-                            place.offset >= 0 && place.byteCount <= buffer.count - place.offset,
-                            "seed \(seed): \(what)")
-                    }
-                } catch {
-                    #expect(!error.subject.isEmpty && error.offset >= 0, "seed \(seed): \(what)")
+        try Mutator.damage(original, rounds: Self.rounds) { bytes, what in
+            try bytes.withUnsafeBytes { buffer in
+                for place in try read(buffer) {
+                    #expect(
+                        place.offset >= 0 && place.byteCount <= buffer.count - place.offset,
+                        "\(what)")
                 }
             }
         }

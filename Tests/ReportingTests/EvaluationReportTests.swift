@@ -5,24 +5,6 @@ import Reporting
 import TestSupport
 import Testing
 
-/// A model that answers every token with the same logits.
-private struct FixedModel: LogitSource {
-    let row: [Float]
-
-    var vocabularySize: Int { row.count }
-
-    func hiddenStates(of windows: [[Int32]]) throws -> Matrix {
-        let count = windows.reduce(0) { $0 + $1.count }
-        return Matrix(rows: count, columns: 1, [Float](repeating: 0, count: count))
-    }
-
-    func logits(
-        of hidden: Matrix, rows: [Int], into logits: UnsafeMutableBufferPointer<Float>
-    ) throws {
-        for index in logits.indices { logits[index] = row[index % row.count] }
-    }
-}
-
 @Suite struct EvaluationReportTests {
     private static func report(
         digest: String = "00", name: String = "q4.gguf", hasReference: Bool = true

@@ -33,8 +33,11 @@ public final class TemporaryFolder: Sendable {
     /// Everything in the folder, sorted.
     public func names() throws -> [String] { try FileSystem.names(inFolder: path) }
 
+    /// What a link leads to is not the folder's, and stays.
     private static func remove(_ path: String) {
-        if FileSystem.isFolder(path), let names = try? FileSystem.names(inFolder: path) {
+        var status = stat()
+        let isFolder = lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        if isFolder, let names = try? FileSystem.names(inFolder: path) {
             for name in names { remove("\(path)/\(name)") }
             rmdir(path)
         } else {
