@@ -21,6 +21,8 @@ struct EvaluateCommand: RootCommand {
               evalppl q4.gguf --text wiki.txt --chunks 48
               evalppl q4.gguf --reference f16.gguf --json report.json
               evalppl q4.gguf --reference f16.gguf --max-kld 0.05 --min-top1 0.9
+              evalppl f16.gguf --save-reference f16-predicts.dtz
+              evalppl q4.gguf --reference f16-predicts.dtz
             """,
         version: versionText)
 
@@ -36,7 +38,10 @@ struct EvaluateCommand: RootCommand {
     var text: String?
 
     @Option(
-        help: ArgumentHelp("The model that this one was made from.", valueName: "model"),
+        help: ArgumentHelp(
+            "The model that this one was made from, or what '--save-reference' or "
+                + "'llama-perplexity --kl-divergence-base' kept of it.",
+            valueName: "model"),
         completion: .file())
     var reference: String?
 
@@ -57,12 +62,16 @@ struct EvaluateCommand: RootCommand {
     func validate() throws {
         if let task = tasks.given {
             guard reference == nil, !gates.isGiven, text == nil, calibrationText == nil,
-                outputs.junit == nil, outputs.markdown == nil
+                outputs.junit == nil, outputs.markdown == nil, outputs.saveReference == nil
             else {
                 throw ValidationError(
                     "'\(task)' answers questions; of the other options '--json', '--tasks', '--threads' and "
                         + "'--quiet' go with it.")
             }
+        }
+        if outputs.saveReference != nil, windows.pplStride != nil {
+            throw ValidationError(
+                "'--save-reference' keeps half-windows; '--ppl-stride' does not go with it.")
         }
         if reference == nil, let gate = gates.givenForReference.first {
             throw ValidationError("'\(gate)' compares with a reference; add '--reference <model>'.")
@@ -77,20 +86,27 @@ struct EvaluateCommand: RootCommand {
             model ?? BundledData.defaultModelPath, corpus, context: windows.ctx)
         let leakage = try EvaluationReport.Leakage(
             of: subject.checkpoint, explicit: calibrationText, in: corpus)
-        let other = try reference.map { try Subject($0, corpus, context: windows.ctx) }
-        if let other, other.ids != subject.ids {
-            throw UsageError(
-                "the model and the reference split the text into different tokens",
-                hint: "the reference must be the model that this one was made from")
+        let other = try reference.map { path in
+            try Compared(path, with: subject, on: corpus, context: windows.ctx)
         }
         let plan = EvaluationPlan(
             convention: windows.convention, windowLimit: windows.chunks, threadCount: work.threads)
         if gates.needInterval {
             try plan.checkInterval(ids: subject.ids, beginningOfText: subject.beginningOfText)
         }
+        let cut = try plan.convention.windows(
+            of: subject.ids, beginningOfText: subject.beginningOfText, limit: plan.windowLimit)
+        let kept = try outputs.saveReference.map { path in
+            try ReferenceOutput(
+                path: path,
+                windows: plan.convention.windows(
+                    of: subject.ids, beginningOfText: nil, limit: plan.windowLimit),
+                vocabularySize: subject.model.description.vocabularySize)
+        }
         let result = try plan.evaluate(
-            subject.model, against: other?.model, ids: subject.ids,
-            beginningOfText: subject.beginningOfText, progress: work.progress)
+            subject.model, against: other?.reference, windows: cut, recorder: kept?.recorder,
+            progress: work.progress)
+        try kept?.finish(windows: cut, context: windows.ctx)
 
         var report = EvaluationReport(
             model: subject.summary, reference: other?.summary,
@@ -123,6 +139,28 @@ extension EvaluateCommand {
             model: ModelSummary(named: checkpoint), kind: file.kind, path: file.path,
             result: result)
         try outputs.write(json: report.json, table: report.tableText)
+    }
+}
+
+/// What the model is compared with.
+private struct Compared {
+    let reference: EvaluationPlan.Reference
+    let summary: ModelSummary
+
+    init(_ path: String, with subject: Subject, on corpus: CorpusText, context: Int) throws {
+        if let kept = try KeptReference(path: path) {
+            reference = .kept(kept)
+            summary = ModelSummary(
+                path: path, byteCount: try MappedFile(path: path).bytes.count, tensors: [])
+            return
+        }
+        let other = try Subject(path, corpus, context: context)
+        guard other.ids == subject.ids else {
+            throw UsageError(
+                "the model and the reference split the text into different tokens",
+                hint: "the reference must be the model that this one was made from")
+        }
+        (reference, summary) = (.model(other.model), other.summary)
     }
 }
 

@@ -28,6 +28,14 @@ struct EvaluationOutputOptions: ParsableArguments {
         completion: .file())
     var markdown: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep what the model predicts, to compare others with: '.dtz', or any other name for the "
+                + "layout of llama.cpp.",
+            valueName: "file"),
+        completion: .file())
+    var saveReference: String?
+
     /// Writes what was asked for, and the table unless JSON takes its place. Where GitHub Actions runs the
     /// command, failed gates become annotations; they go to standard error, so that standard output holds
     /// results only.

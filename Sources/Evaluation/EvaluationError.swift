@@ -13,10 +13,13 @@ public enum EvaluationError: Error, Sendable, Hashable {
     /// Too few blocks of the text for an interval, without which no gate can be judged.
     case tooFewBlocks(windowCount: Int, needed: Int)
     /// An earlier evaluation was not of the same text, cut in the same way, against the same reference.
-    case baselineDiffers(BaselineDifference)
+    case baselineDiffers(Difference)
+
+    /// A stored reference is not of the same text, cut in the same way.
+    case storedReferenceDiffers(Difference)
 
     /// In what an earlier evaluation is not comparable.
-    public enum BaselineDifference: String, Sendable, Hashable {
+    public enum Difference: String, Sendable, Hashable {
         case text = "another text"
         case convention = "another convention"
         case windows = "other windows"
@@ -41,6 +44,8 @@ extension EvaluationError: CustomStringConvertible {
                 + (windowCount == 1 ? "is 1" : "are \(windowCount)")
         case .baselineDiffers(let difference):
             "the baseline was made with \(difference.rawValue)"
+        case .storedReferenceDiffers(let difference):
+            "the stored reference was made with \(difference.rawValue)"
         }
     }
 
@@ -51,6 +56,8 @@ extension EvaluationError: CustomStringConvertible {
         case .vocabulariesDiffer: "the reference must be the model that this one was made from"
         case .notFinite, .emptyAnswer, .answerTooLong: nil
         case .tooFewBlocks: "use a longer text, more '--chunks', or smaller windows"
+        case .storedReferenceDiffers:
+            "use the text and the '--ctx' that it was made with, and '--chunks' of no more windows"
         case .baselineDiffers:
             "make the baseline with the same text, options and reference: 'evalppl … --json base.json'"
         }

@@ -32,14 +32,47 @@ public struct EvaluationPlan: Sendable {
         _ model: LanguageModel, against reference: LanguageModel? = nil, ids: [Int32],
         beginningOfText: Int32?, progress: some ProgressSink = SilentProgress()
     ) throws -> EvaluationResult {
-        let windows = try convention.windows(
-            of: ids, beginningOfText: beginningOfText, limit: windowLimit)
+        try evaluate(
+            model, against: reference.map(Reference.model),
+            windows: convention.windows(
+                of: ids, beginningOfText: beginningOfText, limit: windowLimit),
+            progress: progress)
+    }
+
+    /// What a model is compared with.
+    package enum Reference {
+        case model(LanguageModel)
+        case kept(KeptReference)
+    }
+
+    /// - Parameters:
+    ///   - model: the model to score.
+    ///   - reference: the model that it was made from, or what that one predicted.
+    ///   - windows: the text; `Convention.windows` makes them.
+    ///   - recorder: keeps what `model` predicts.
+    ///   - progress: hears of each window.
+    /// - Returns: the figures of `model`, and the comparison where there is a reference.
+    /// - Throws: what the public function of the name throws, and what `recorder` throws.
+    package func evaluate(
+        _ model: LanguageModel, against reference: Reference?, windows: [EvaluationWindow],
+        recorder: (any RowRecorder)? = nil, progress: some ProgressSink
+    ) throws -> EvaluationResult {
         let workers = Workers(threadCount: threadCount)
         func decoder(_ model: LanguageModel) throws -> Decoder {
             try Decoder(model, positionCount: convention.context, workers: workers)
         }
-        let evaluator = try Evaluator(
-            model: decoder(model), reference: reference.map(decoder), workers: workers)
+        var evaluator =
+            switch reference {
+            case nil: try Evaluator(model: decoder(model), workers: workers)
+            case .model(let other):
+                try Evaluator(
+                    model: decoder(model), reference: decoder(other), workers: workers)
+            case .kept(let kept):
+                try Evaluator(
+                    model: decoder(model), rows: kept.rows(of: windows, convention),
+                    workers: workers)
+            }
+        evaluator.recorder = recorder
         return try evaluator.evaluate(windows, convention: convention, progress: progress)
     }
 

@@ -57,6 +57,8 @@ public struct EvaluationResult: Sendable, Hashable {
         /// token (1951, equation 2.4; the expectation is the reference's).
         public let divergence: SampleMean
         public let divergenceQuantiles: Quantiles
+        /// What the reference itself leaves open about the mean divergence; nil where it cannot tell.
+        public let noiseFloor: NoiseFloor?
         /// The share of tokens at which both find the same token most likely, 0 to 1.
         public let sameTop: SampleMean
         /// The model's probability of the token that came minus the reference's, -1 to 1.
@@ -103,15 +105,31 @@ extension EvaluationResult {
     static let notableTokenCount = 10
 
     init(
-        _ scores: [TokenScore], windows: [EvaluationWindow], convention: Convention,
-        hasReference: Bool
+        _ sampled: [TokenScore], windows: [EvaluationWindow], convention: Convention,
+        hasReference: Bool, noiseFloor: NoiseFloor.Source? = nil
     ) {
+        let sampling = sampled.reduce(SamplingError()) { $0 + $1.sampling }
+        let weight = sampling.weight
+        let scores = sampled.map { $0.corrected(weight: weight) }
         self.convention = convention
         windowCount = windows.count
         tokensScored = scores.count
         let ranges = windows.blockRanges(windowsPerBlock: convention.windowsPerBlock)
         meanNegativeLogLikelihood = SampleMean(scores.map(\.negativeLogLikelihood), blocks: ranges)
-        comparison = hasReference ? Comparison(scores, blocks: ranges) : nil
+        comparison =
+            hasReference
+            ? Comparison(
+                scores, blocks: ranges,
+                noiseFloor: noiseFloor.map {
+                    switch $0 {
+                    case .measured(let divergence):
+                        NoiseFloor(divergence: divergence, origin: .summation)
+                    case .kept:
+                        NoiseFloor(
+                            divergence: sampling.standardError(
+                                weight: weight, rowCount: scores.count), origin: .storage)
+                    }
+                }) : nil
         blocks = ranges.map { range in
             Block(
                 tokenCount: range.count,
@@ -139,7 +157,8 @@ extension [EvaluationWindow] {
 }
 
 extension EvaluationResult.Comparison {
-    init(_ scores: [TokenScore], blocks: [Range<Int>]) {
+    init(_ scores: [TokenScore], blocks: [Range<Int>], noiseFloor: NoiseFloor?) {
+        self.noiseFloor = noiseFloor
         func mean(_ value: (TokenScore) -> Double) -> SampleMean {
             SampleMean(scores.map(value), blocks: blocks)
         }

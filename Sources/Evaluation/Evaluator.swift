@@ -9,7 +9,11 @@ import ProgressReporting
 package struct Evaluator {
     private let model: any LogitSource
     private let reference: (any LogitSource)?
+    /// Instead of `reference`: its predictions of the same positions, in their order.
+    private let rows: (any ReferenceRows)?
     private let workers: Workers
+    /// Hears of the model's predictions, where they are kept.
+    package var recorder: (any RowRecorder)?
     /// Tokens that go through the models together, at least one window.
     package var tokensPerBatch = 2048
     /// Logits of one model that are held at a time; 2²⁴ are 64 MiB.
@@ -17,15 +21,24 @@ package struct Evaluator {
 
     package static let phase = Phase("Evaluating", unit: "windows")
 
+    /// - Parameters:
+    ///   - model: the model to score.
+    ///   - reference: the model that it is compared with.
+    ///   - rows: what such a model predicted earlier, one row for each scored position; not with `reference`.
+    ///   - workers: the threads to work on.
     /// - Throws: `EvaluationError` when the vocabularies differ in size.
     package init(
-        model: any LogitSource, reference: (any LogitSource)? = nil, workers: Workers
+        model: any LogitSource, reference: (any LogitSource)? = nil,
+        rows: (any ReferenceRows)? = nil, workers: Workers
     ) throws(EvaluationError) {
-        if let reference, reference.vocabularySize != model.vocabularySize {
+        precondition(reference == nil || rows == nil)
+        if let size = reference?.vocabularySize ?? rows?.vocabularySize,
+            size != model.vocabularySize
+        {
             throw EvaluationError.vocabulariesDiffer(
-                model: model.vocabularySize, reference: reference.vocabularySize)
+                model: model.vocabularySize, reference: size)
         }
-        (self.model, self.reference, self.workers) = (model, reference, workers)
+        (self.model, self.reference, self.rows, self.workers) = (model, reference, rows, workers)
     }
 
     /// - Parameters:
@@ -43,13 +56,22 @@ package struct Evaluator {
             var start = 0
             while start < windows.count {
                 let batch = windows[start..<batchEnd(in: windows, from: start)]
-                try scores += score(batch)
+                try scores += score(batch, firstRow: scores.count)
                 progress.advance(Evaluator.phase, by: batch.count)
                 start = batch.endIndex
             }
         }
         return EvaluationResult(
-            scores, windows: windows, convention: convention, hasReference: reference != nil)
+            scores, windows: windows, convention: convention,
+            hasReference: reference != nil || rows != nil,
+            noiseFloor: try noiseFloor(on: windows))
+    }
+
+    private func noiseFloor(on windows: [EvaluationWindow]) throws -> NoiseFloor.Source? {
+        guard rows == nil else { return .kept }
+        guard let reference = reference as? any RepeatableLogitSource, let first = windows.first
+        else { return nil }
+        return .measured(try reference.divergenceFromItself(on: first.ids, workers))
     }
 
     /// Where the run of windows ends that have the length of the first and fit in a batch.
@@ -60,7 +82,15 @@ package struct Evaluator {
     }
 
     /// One score for each scored position of windows of one length, in order.
-    func score(_ batch: ArraySlice<EvaluationWindow>) throws -> [TokenScore] {
+    ///
+    /// - Parameters:
+    ///   - batch: the windows.
+    ///   - firstRow: of their first position in `rows`.
+    /// - Returns: as many scores as positions.
+    /// - Throws: what `evaluate` throws.
+    func score(
+        _ batch: ArraySlice<EvaluationWindow>, firstRow: Int = 0
+    ) throws -> [TokenScore] {
         let sequences = batch.map(\.ids)
         let hidden = try model.hiddenStates(of: sequences)
         let referenceHidden = try reference?.hiddenStates(of: sequences)
@@ -84,7 +114,12 @@ package struct Evaluator {
                 try reference.logits(
                     of: referenceHidden, rows: rows, into: referenceLogits.rows(0..<rows.count))
             }
-            try scores += score(targets, logits, referenceLogits)
+            try recorder?.record(logits, ids: targets.map(\.id), on: workers)
+            if let kept = self.rows {
+                try scores += score(targets, logits, kept, firstRow: firstRow + start)
+            } else {
+                try scores += score(targets, logits, referenceLogits.map(LogitRows.init))
+            }
         }
         return scores
     }
@@ -92,21 +127,22 @@ package struct Evaluator {
     /// - Parameters:
     ///   - targets: the tokens to predict.
     ///   - logits: one row per target, in the targets' order.
-    ///   - referenceLogits: the reference's, likewise.
+    ///   - reference: the reference's predictions.
+    ///   - firstRow: of `reference`, which belongs to the first target.
     /// - Returns: one score per target.
     /// - Throws: `EvaluationError` for logits that are not finite.
     private func score(
-        _ targets: [Target], _ logits: Matrix, _ referenceLogits: Matrix?
+        _ targets: [Target], _ logits: Matrix, _ reference: (any ReferenceRows)?,
+        firstRow: Int = 0
     ) throws(EvaluationError) -> [TokenScore] {
         let scores = UnsafeMutableBufferPointer<TokenScore>.allocate(capacity: targets.count)
         scores.initialize(repeating: TokenScore(negativeLogLikelihood: 0))
         defer { scores.deallocate() }
         nonisolated(unsafe) let destination = scores  // each item writes its own element
         try workers.forEach(targets.count) { index throws(EvaluationError) in
-            let row = UnsafeBufferPointer(logits.row(index))
             let score = TokenScore(
-                of: targets[index].id, logits: row,
-                reference: referenceLogits.map { UnsafeBufferPointer($0.row(index)) })
+                of: targets[index].id, logits: UnsafeBufferPointer(logits.row(index)),
+                reference: reference, row: firstRow + index)
             guard score.isFinite else {
                 throw EvaluationError.notFinite(
                     window: targets[index].window, position: targets[index].position)

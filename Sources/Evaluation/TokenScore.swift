@@ -15,12 +15,22 @@ struct TokenScore: Sendable {
     /// The tokens that both find most likely.
     var top = 0
     var referenceTop = 0
+    /// Where the divergence was computed from a sample of the vocabulary.
+    var sampling = SamplingError()
 
     var hasSameTop: Bool { top == referenceTop }
 
     /// By how much more likely the model finds the token that comes, -1 to 1.
     var probabilityDifference: Double {
         exp(-negativeLogLikelihood) - exp(-referenceNegativeLogLikelihood)
+    }
+
+    /// The score with the divergence that the samples of all rows together say is the best
+    /// (`SamplingError`).
+    func corrected(weight: Double) -> TokenScore {
+        var score = self
+        score.divergence -= (1 - weight) * sampling.control
+        return score
     }
 
     var isFinite: Bool {
@@ -31,17 +41,17 @@ struct TokenScore: Sendable {
 
 extension TokenScore {
     init(
-        of id: Int, logits: UnsafeBufferPointer<Float>, reference: UnsafeBufferPointer<Float>?
+        of id: Int, logits: UnsafeBufferPointer<Float>, reference: (any ReferenceRows)?, row: Int
     ) {
         let total = RowFunctions.logSumExp(logits)
         negativeLogLikelihood = total - Double(logits[id])
         guard let reference else { return }
-        let referenceTotal = RowFunctions.logSumExp(reference)
-        referenceNegativeLogLikelihood = referenceTotal - Double(reference[id])
-        divergence = RowFunctions.divergence(
-            reference: reference, logSumExp: referenceTotal, model: logits, logSumExp: total)
+        let comparison = reference.compare(row: row, id: id, logits: logits, logSumExp: total)
+        referenceNegativeLogLikelihood = comparison.negativeLogLikelihood
+        divergence = comparison.divergence
+        sampling = comparison.sampling
         top = RowFunctions.indexOfMaximum(logits)
-        referenceTop = RowFunctions.indexOfMaximum(reference)
+        referenceTop = comparison.top
     }
 }
 

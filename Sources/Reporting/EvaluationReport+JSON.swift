@@ -81,6 +81,8 @@ extension EvaluationResult.Comparison {
                 "mean": .number(divergence.mean),
                 "stderr": .optional(divergence.standardError),
                 "interval95": .interval(divergence.interval()),
+                "noise_floor": .optional(noiseFloor?.divergence),
+                "noise_floor_of": noiseFloor.map { .string($0.origin.rawValue) } ?? .null,
                 "median": .number(divergenceQuantiles.median),
                 "p90": .number(divergenceQuantiles.percentile90),
                 "p99": .number(divergenceQuantiles.percentile99),

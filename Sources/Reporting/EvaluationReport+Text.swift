@@ -53,6 +53,12 @@ extension EvaluationReport {
             ("99 %", quantiles.percentile99), ("99.9 %", quantiles.percentile999),
             ("largest", quantiles.maximum),
         ] { add("KL divergence, \(name)", value, decimals: 6) }
+        if let floor = comparison.noiseFloor {
+            add(
+                "KL divergence, noise floor", floor.divergence, decimals: 9,
+                unit: floor.origin == .summation
+                    ? "the reference computed twice" : "standard error of what was kept")
+        }
         func percent(_ interval: ConfidenceInterval?) -> ConfidenceInterval? {
             interval?.map { $0 * 100 }
         }
@@ -77,7 +83,9 @@ extension EvaluationReport {
         func add(_ role: String, _ model: ModelSummary) {
             table.add(
                 role, model.path.escapedForDisplay, NumberFormatting.byteCount(model.byteCount),
-                "\(NumberFormatting.fixed(model.bitsPerWeight, decimals: 2)) bits per weight")
+                model.parameterCount > 0
+                    ? "\(NumberFormatting.fixed(model.bitsPerWeight, decimals: 2)) bits per weight"
+                    : "stored predictions")
         }
         add("model", model)
         if let reference { add("reference", reference) }

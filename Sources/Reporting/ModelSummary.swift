@@ -42,8 +42,12 @@ public struct ModelSummary: Sendable, Hashable {
             tensors: checkpoint.tensors.map(\.descriptor))
     }
 
+    /// Without weights for stored predictions, which have none.
     public var json: JSON {
-        [
+        guard parameterCount > 0 else {
+            return ["path": .string(path), "bytes": .integer(byteCount)]
+        }
+        return [
             "path": .string(path),
             "bytes": .integer(byteCount),
             "parameters": .integer(parameterCount),

@@ -11,14 +11,15 @@ import Darwin
 #endif
 
 /// A model that looks its logits up: each token has a row of a seeded table.
-private struct TableModel: LogitSource {
+struct TableModel: LogitSource {
     let table: Matrix
 
     var vocabularySize: Int { table.columns }
 
-    init(vocabulary: Int, seed: UInt64) {
+    /// A vocabulary of logits of some deviation.
+    init(vocabulary: Int, seed: UInt64, deviation: Float = 3) {
         var generator = SeededGenerator(seed: seed)
-        let logits = generator.normals(vocabulary * vocabulary).map { 3 * $0 }
+        let logits = generator.normals(vocabulary * vocabulary).map { deviation * $0 }
         table = Matrix(rows: vocabulary, columns: vocabulary, logits)
     }
 
@@ -200,4 +201,45 @@ private let kernelTolerance = 0x1p-19
                 windows, convention: convention)
         }
     }
+}
+
+/// A model that gives other logits when it is asked again.
+private struct WaveringModel: RepeatableLogitSource {
+    let model: TableModel
+    let noise: Float
+
+    var vocabularySize: Int { model.vocabularySize }
+
+    func hiddenStates(of windows: [[Int32]]) throws -> Matrix {
+        try model.hiddenStates(of: windows)
+    }
+
+    /// What is behind the point is not part of the id.
+    func hiddenStatesAgain(of window: [Int32]) throws -> Matrix {
+        Matrix(rows: window.count, columns: 1, window.map { Float($0) + 0.25 })
+    }
+
+    func logits(
+        of hidden: Matrix, rows: [Int], into logits: UnsafeMutableBufferPointer<Float>
+    ) throws {
+        try model.logits(of: hidden, rows: rows, into: logits)
+        guard let row = rows.first, hidden[row, 0] != hidden[row, 0].rounded() else { return }
+        for index in logits.indices { logits[index] += index.isMultiple(of: 2) ? noise : -noise }
+    }
+}
+
+/// To second order, noise of deviation e on each logit brings a divergence of e² / 2.
+@Test(arguments: [Float(0), 0.01, 0.1]) func theNoiseFloorIsAReferencesDivergenceFromItself(
+    noise: Float
+) throws {
+    let model = TableModel(vocabulary: vocabulary, seed: 1, deviation: 0.5)
+    let convention = Convention.halfWindow(context: 128)
+    let evaluator = try Evaluator(
+        model: model, reference: WaveringModel(model: model, noise: noise), workers: Workers())
+    let result = try evaluator.evaluate(
+        convention.windows(of: text(256), beginningOfText: nil), convention: convention)
+    let floor = try #require(result.comparison?.noiseFloor)
+    #expect(floor.origin == .summation)
+    #expect(abs(floor.divergence - Double(noise * noise) / 2) <= 0.1 * Double(noise * noise))
+    #expect(result.comparison?.divergence.mean == 0)
 }
