@@ -183,7 +183,7 @@ public struct ConversionPlan: Sendable {
     }
 
     /// Refuses encodings that this package only reads, or knows by their size alone.
-    func checkEncoders() throws {
+    package func checkEncoders() throws {
         for tensor in tensors where !tensor.isCopied {
             let target = tensor.target
             guard try RowCodec(target.encoding, columns: target.columns).canEncode else {

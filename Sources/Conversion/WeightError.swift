@@ -25,7 +25,9 @@ public struct WeightError: Sendable, Hashable {
     ///   - second: of the same shape.
     ///   - workers: the threads to work on. The result does not depend on their number.
     /// - Throws: `UnsupportedEncoding`, and what reading the tensors throws.
-    init(_ first: any TensorSource, _ second: any TensorSource, _ workers: Workers) throws {
+    package init(
+        _ first: any TensorSource, _ second: any TensorSource, _ workers: Workers
+    ) throws {
         precondition(first.descriptor.shape == second.descriptor.shape)
         let columns = first.descriptor.columns
         let codec = try RowCodec(second.descriptor.encoding, columns: columns)

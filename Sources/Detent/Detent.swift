@@ -16,6 +16,7 @@
 @_exported import GGUFFormat
 @_exported import Generation
 @_exported import Inference
+@_exported import Ladder
 @_exported import ProgressReporting
 @_exported import Quantization
 @_exported import Reporting

@@ -17,7 +17,7 @@ struct CalibrationTextOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Windows of calibration text to use at most (quantize: \(defaultCount) by default; imatrix: all).",
+            "Windows of calibration text to use at most (quantize: \(defaultCount) by default; imatrix: all; report: 32).",
             valueName: "n"))
     var nsamples: Int?
 

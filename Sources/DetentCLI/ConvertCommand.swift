@@ -115,10 +115,10 @@ struct ConvertCommand: RootCommand {
 
     private func fileType() throws -> FileType? {
         guard let type else { return nil }
-        guard let fileType = FileType(argument: type) else {
+        guard let fileType = FileType(name: type) else {
             throw ValidationError(
                 "'--type \(type.escapedForDisplay)' is not known; there are "
-                    + FileType.allValueStrings.joined(separator: ", ") + ".")
+                    + FileType.names.joined(separator: ", ") + ".")
         }
         return fileType
     }

@@ -17,7 +17,8 @@ struct DetentCommand: RootCommand {
         version: versionText,
         subcommands: [
             QuantizeCommand.self, ConvertCommand.self, EvaluateCommand.self, InspectCommand.self,
-            VerifyCommand.self, DiffCommand.self, ImportanceCommand.self, TokenizeCommand.self,
+            ReportCommand.self, VerifyCommand.self, DiffCommand.self, ImportanceCommand.self,
+            TokenizeCommand.self,
             LogitsCommand.self,
             GenerateCommand.self,
         ])

@@ -26,31 +26,6 @@ struct EncodingName {
         .map { .block($0) }
 }
 
-/// What a whole file becomes, as users spell it: a scalar, or a mix such as `q4_k_m`.
-enum FileType {
-    case scalar(ScalarType)
-    case mix(Mix)
-
-    init?(argument: String) {
-        if let mix = Mix(name: argument) {
-            self = .mix(mix)
-        } else if let type = FileType.scalars.first(where: { $0.rawValue == argument.uppercased() })
-        {
-            self = .scalar(type)
-        } else {
-            return nil
-        }
-    }
-
-    private static let scalars: [ScalarType] = [.f32, .f16, .bf16]
-
-    static var allValueStrings: [String] {
-        scalars.map { $0.rawValue.lowercased() } + mixNames
-    }
-
-    static var mixNames: [String] { Mix.allCases.map { $0.rawValue.lowercased() } }
-}
-
 /// The grid that a command line asks for, one way or another.
 struct GridOptions: ParsableArguments {
     enum Symmetry: String, EnumerableFlag {

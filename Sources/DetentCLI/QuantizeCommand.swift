@@ -24,14 +24,7 @@ struct QuantizeCommand: RootCommand {
             """,
         version: versionText)
 
-    enum Method: String, ExpressibleByArgument, CaseIterable {
-        case rtn, gptq, awq
-        case awqGPTQ = "awq+gptq"
-
-        var usesAWQ: Bool { self == .awq || self == .awqGPTQ }
-        var usesGPTQ: Bool { self == .gptq || self == .awqGPTQ }
-        var needsCalibration: Bool { self != .rtn }
-    }
+    typealias Method = QuantizationMethod
 
     @OptionGroup var paths: ConversionPaths
     @OptionGroup(title: "Grid") var grid: GridOptions
@@ -200,6 +193,8 @@ struct QuantizeCommand: RootCommand {
         }
     }
 }
+
+extension QuantizationMethod: ExpressibleByArgument {}
 
 /// How GPTQ goes about it.
 struct MethodOptions: ParsableArguments {

@@ -19,6 +19,32 @@ package enum NumberFormatting {
         }
     }
 
+    /// The number with so many digits that say something: `0.0565`, `12.3`, `4.1·10⁻⁷`.
+    package static func significant(_ value: Double, digits: Int) -> String {
+        guard value.isFinite, value != 0 else { return fixed(value, decimals: 0) }
+        let magnitude = Int(log10(abs(value)).rounded(.down))
+        if magnitude < -4 || magnitude > 9 { return scientific(value, digits: digits) }
+        return fixed(value, decimals: max(0, digits - 1 - magnitude))
+    }
+
+    /// The number as a power of ten, times what is more than one: `10⁻⁵`, `2·10⁻⁵`.
+    package static func scientific(_ value: Double, digits: Int) -> String {
+        guard value.isFinite, value != 0 else { return fixed(value, decimals: 0) }
+        var power = Int((log10(abs(value)) + 1e-9).rounded(.down))
+        var factor = fixed(value / pow(10, Double(power)), decimals: max(0, digits - 1))
+        if factor.hasPrefix("10") {
+            power += 1
+            factor = fixed(value / pow(10, Double(power)), decimals: max(0, digits - 1))
+        }
+        let exponent = String(
+            String(power).map { $0 == "-" ? "⁻" : superscripts[$0.wholeNumberValue ?? 0] })
+        return (factor == "1" ? "" : factor + "·") + "10" + exponent
+    }
+
+    private static let superscripts: [Character] = [
+        "⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹",
+    ]
+
     /// Bytes with a unit of 1024: `512 B`, `87.5 MiB`.
     package static func byteCount(_ count: Int) -> String {
         guard count >= 1024 else { return "\(count) B" }
