@@ -13,19 +13,29 @@ struct ReportCommand: ParsableCommand {
         abstract:
             "Quantize a model to several types, measure what each file lost, and write it up.",
         usage: """
-            detent report [<options>] [<model>] --output <folder>
-            detent report check <folder>
+            detent report [make] [<options>] [<model>] --output <folder>
+            detent report check [<options>] <folder>
             """,
         discussion: """
             Writes report.json, report.md and report.html, one page that needs nothing else, and \
             the files under models/. What is done is not done again: the same command goes on \
             where an earlier one ended, however it ended.
 
-              detent report SmolLM2-135M -o ladder --types f16,q8_0,q4_0,q2_k --methods rtn,gptq
+              detent report SmolLM2-135M -o ladder --types f16,q4_0 --methods rtn,gptq
               detent report -o ladder --text wiki.txt --chunks 48
               detent report check ladder --model SmolLM2-135M
+
+            'detent report make --help' lists all options.
             """,
-        subcommands: [ReportCheckCommand.self])
+        subcommands: [ReportMakeCommand.self, ReportCheckCommand.self],
+        defaultSubcommand: ReportMakeCommand.self)
+}
+
+struct ReportMakeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "make",
+        abstract: "Make copies of a model, measure them, and write the report.",
+        usage: "detent report [make] [<options>] [<model>] --output <folder>")
 
     @Argument(
         help: "The model to make copies of; without it, the one that comes with Detent.",
@@ -36,7 +46,7 @@ struct ReportCommand: ParsableCommand {
         name: .shortAndLong,
         help: ArgumentHelp("The folder to write to.", valueName: "folder"),
         completion: .directory)
-    var output: String?
+    var output: String
 
     @Option(
         help: ArgumentHelp(
@@ -71,10 +81,11 @@ struct ReportCommand: ParsableCommand {
     /// Windows of calibration text: a fourth of what `quantize` takes, for every type takes them again.
     static let calibrationWindowCount = 32
 
+    func validate() throws {
+        _ = (try parsedTypes(), try parsedMethods())
+    }
+
     func run() throws {
-        guard let output else {
-            throw UsageError("there is no folder to write to", hint: "add '--output <folder>'")
-        }
         let rungs = Rung.all(try parsedTypes(), by: try parsedMethods())
         let ladder = try Inputs(
             model: model, reference: reference, text: text, calibration: calibration,
@@ -178,14 +189,15 @@ struct ReportCheckCommand: ParsableCommand {
             model: model ?? Inputs.place(ofModel: report.model.name),
             reference: hasOtherReference ? reference ?? report.reference.name : nil,
             text: text ?? report.text.name, calibration: calibrationText,
-            calibrationWindowCount: ReportCommand.calibrationWindowCount, windows: windows,
+            calibrationWindowCount: ReportMakeCommand.calibrationWindowCount, windows: windows,
             threadCount: work.threads)
         let ladder = try inputs.ladder(Ladder.rungs(of: report), command: report.command)
         let differences = try ladder.check(
             report, in: folder, remakes: remake, progress: work.progress)
         guard differences.isEmpty else { throw GateFailure(messages: differences) }
         try StandardStream.output.write(
-            "\(report.entries.count) files and their figures are what the report says\n")
+            "\(report.entries.count == 1 ? "1 file and its" : "\(report.entries.count) files and their") figures are what the report says\n"
+        )
     }
 }
 

@@ -75,6 +75,10 @@ extension Ladder {
             differences += EntryDifference(entry, found).lines
             progress.advance(phase, by: 1)
         }
+        try folder.forgetReference()
+        if try FileSystem.names(inFolder: folder.state).isEmpty {
+            try FileSystem.removeEmptyFolder(folder.state)
+        }
         if !differences.isEmpty, report.version != version {
             differences.append(
                 "the report was made by Detent \(report.version.escapedForDisplay), this is \(version)"

@@ -58,6 +58,7 @@ extension Ladder {
             progress.advance(phase, by: 1)
         }
         try folder.write(report)
+        try folder.forgetReference()
         return Outcome(
             report: report, keptFileCount: keptFiles, keptEvaluationCount: keptEvaluations)
     }
@@ -79,6 +80,9 @@ final class LadderWork {
         textDigest = ContentDigest.sha256(ladder.text.bytes)
         let tokens = try Self.tokens(of: ladder.text, for: ladder.model.checkpoint)
         (ids, beginningOfText) = (tokens.ids, tokens.beginningOfText)
+        // A text that is too short is better known before the first file is made.
+        _ = try ladder.evaluation.convention.windows(
+            of: ids, beginningOfText: beginningOfText, limit: ladder.evaluation.windowLimit)
         if let reference = ladder.reference {
             guard try Self.tokens(of: ladder.text, for: reference.checkpoint).ids == ids else {
                 throw ModelError(

@@ -8,7 +8,7 @@ import TensorIR
 ///     report.json  report.md  report.html
 ///     models/q4_0-gptq.gguf     the copies
 ///     state/q4_0-gptq.json      what is done about a copy
-///     state/reference.states    what the reference's layers ended with
+///     state/reference.states    what the reference's layers ended with, until all is measured
 public struct LadderFolder: Sendable {
     public let path: String
 
@@ -38,6 +38,11 @@ public struct LadderFolder: Sendable {
             ("report.json", report.json.text(indentation: 2) + "\n"),
             ("report.md", try report.markdownText()), ("report.html", try report.htmlText()),
         ]
+    }
+
+    /// Frees what the reference left, which is large and only needed while there is something to measure.
+    func forgetReference() throws(SystemError) {
+        if FileSystem.exists(referenceStates) { try FileSystem.remove(referenceStates) }
     }
 
     func write(_ report: LadderReport) throws {

@@ -54,7 +54,9 @@ import Testing
 @Suite struct LabelPlacementTests {
     /// Points that lie in a heap: labels go around them, and each other.
     @Test func labelsCoverNothing() {
-        let points = (0..<8).map { (x: 100 + Double($0 % 3) * 4, y: 100 + Double($0) * 3) }
+        let points = (0..<8).map { (index: Int) -> (x: Double, y: Double) in
+            (100 + Double(index % 3) * 4, 100 + Double(index) * 3)
+        }
         let marks = points.map { Box(x: $0.x - 5, y: $0.y - 5, width: 10, height: 10) }
         let bounds = Box(x: 0, y: 0, width: 300, height: 200)
         var labels = LabelPlacement(bounds: bounds, taken: marks)

@@ -27,7 +27,7 @@ extension LadderReport {
     }
 
     /// The report in a sentence or two.
-    var verdict: [String] {
+    public var verdict: [String] {
         guard let (entry, isGood) = choice else { return [] }
         let percent = { NumberFormatting.fixed($0 * 100, decimals: 0) + " %" }
         let bounds =

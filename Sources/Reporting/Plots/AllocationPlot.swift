@@ -91,8 +91,8 @@ struct AllocationPlot {
         {
             roles.append(place.role)
         }
-        let layerCount = min(
-            Self.largestLayerCount, (places.compactMap(\.layer).max() ?? 0) + 1)
+        let layerCount =
+            min(Self.largestLayerCount - 1, places.compactMap(\.layer).max() ?? 0) + 1
         let names = roles.map { String($0.prefix(14)) }
         let labelWidth = (names.map(SVG.textWidth).max() ?? 0) + 8
         let plotLeft = left + labelWidth
