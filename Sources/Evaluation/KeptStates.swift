@@ -92,6 +92,7 @@ extension KeptStates: LogitSource {
         let states = Matrix(rows: count, columns: channelCount)
         var row = 0
         for window in windows {
+            // The beginning of a window, by which noise is measured, was not kept.
             guard let place = rows[window] else { return try decoder.hiddenStates(of: windows) }
             let rowByteCount = channelCount * MemoryLayout<Float>.stride
             let start = Self.headerByteCount + place * rowByteCount
@@ -149,5 +150,11 @@ extension EvaluationPlan {
         let decoder = try Decoder(model, positionCount: convention.context, workers: workers)
         return try Evaluator(model: decoder, reference: reference, workers: workers)
             .evaluate(windows, convention: convention, progress: progress)
+    }
+}
+
+extension KeptStates: RepeatableLogitSource {
+    package func hiddenStatesAgain(of window: [Int32]) throws -> Matrix {
+        try decoder.hiddenStatesAgain(of: window)
     }
 }
