@@ -15,6 +15,8 @@ public final class OutputFile: Sendable {
     public let path: String
     /// Where the bytes are until `commit`, for those who want to look at them before.
     public let temporaryPath: String
+    /// How temporary names end; they begin with a dot.
+    public static let partialSuffix = ".partial"
     private let descriptor: Int32
     private let isFinished = Mutex(false)
 
@@ -29,7 +31,7 @@ public final class OutputFile: Sendable {
             throw SystemError(cannot: "write", path, code: EISDIR)
         }
         let random = String(UInt32.random(in: .min ... .max), radix: 36)
-        temporaryPath = "\(folder)/.\(name).\(random).partial"
+        temporaryPath = "\(folder)/.\(name).\(random)\(OutputFile.partialSuffix)"
         self.path = path
         descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw SystemError(cannot: "create", path) }

@@ -24,6 +24,13 @@ public struct LadderFolder: Sendable {
     func create() throws(SystemError) {
         try FileSystem.createFolder(models)
         try FileSystem.createFolder(state)
+        // What a process left that was killed is of no use to anybody, and as large as a model.
+        for folder in [models, state] {
+            for name in try FileSystem.names(inFolder: folder)
+            where name.hasPrefix(".") && name.hasSuffix(OutputFile.partialSuffix) {
+                try FileSystem.remove("\(folder)/\(name)")
+            }
+        }
     }
 
     /// - Throws: `SystemError`, `FormatError`.

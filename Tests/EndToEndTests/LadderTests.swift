@@ -72,7 +72,9 @@ import Darwin
         var before = try Self.identities(folder.path)
         // As if the process had been killed before the file had its name.
         try FileSystem.remove(folder.path("models/q8_0-rtn.gguf"))
+        let partial = try folder.write([1, 2, 3], to: "models/.q8_0-rtn.gguf.1abc.partial")
         let second = try ladder.run(in: LadderFolder(folder.path))
+        #expect(!FileSystem.exists(partial))
         #expect((second.keptFileCount, second.keptEvaluationCount) == (2, 2))
         var after = try Self.identities(folder.path)
         for name in ["models/q8_0-rtn.gguf", "state/q8_0-rtn.json"] {
