@@ -155,6 +155,7 @@ extension ConversionPlan {
                     of: tensor.target.rows, length: rowsPerPiece(tensor.target)
                 ) { rows in
                     try encode(rows, of: tensor, index: index, to: output)
+                    input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
                 }
                 progress.advance(phase, by: 1)
             }

@@ -86,6 +86,7 @@ extension ConversionPlan {
             let rows = tiles[index]
             let weights = Matrix(rows: rows.count, columns: target.columns)
             try source.decode(rows, into: weights.elements)
+            input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
             let result = try named(tensor, firstRow: rows.lowerBound) {
                 () throws(QuantizationError) in
                 try RoundToNearest().quantize(

@@ -60,7 +60,7 @@ extension Checkpoint {
     /// - Throws: `SystemError` for a file that cannot be read.
     public func contentDigest() throws -> String {
         var digests = try files.map { path in
-            (splitPath(path).name, try MappedFile(path: path).withBytes(ContentDigest.sha256))
+            (splitPath(path).name, ContentDigest.sha256(try MappedFile(path: path)))
         }
         if digests.count == 1, documents.isEmpty { return digests[0].1 }
         digests += documents.map { ($0.key, ContentDigest.sha256($0.value)) }
