@@ -22,6 +22,11 @@ public struct Provenance: Sendable, Hashable {
     /// The inputs that may have digests.
     private static let inputs = ["source", "calibration", "imatrix", "sensitivity"]
 
+    /// Where a digest of the source stands.
+    static let sourceDigestKey: ExactString = "detent.source.sha256"
+    /// As many digits as a digest has, where it is not known yet.
+    public static let missingDigest = String(repeating: "0", count: 64)
+
     static let keys: [ExactString] =
         ["detent.version", "detent.recipe", "detent.source.name"]
         + inputs.map { ExactString("detent.\($0).sha256") }

@@ -50,6 +50,29 @@ package struct Workers: Sendable {
         if let (_, error) = failure.withLock({ $0 }) { throw error }
     }
 
+    /// Calls `body`, and `aside` at the same time on a thread of its own; where one thread is all there is,
+    /// after it.
+    ///
+    /// - Throws: what `body` throws, and otherwise what `aside` does; both have ended then.
+    package func run<Result>(
+        _ body: () throws -> Result, beside aside: @escaping @Sendable () throws -> Void
+    ) throws -> Result {
+        guard threadCount > 1 else {
+            let result = try body()
+            try aside()
+            return result
+        }
+        let failure = Mutex<(any Error)?>(nil)
+        let group = DispatchGroup()
+        DispatchQueue.global().async(group: group) {
+            do { try aside() } catch { failure.withLock { $0 = error } }
+        }
+        let result = Swift.Result { try body() }
+        group.wait()
+        if case .success = result, let error = failure.withLock({ $0 }) { throw error }
+        return try result.get()
+    }
+
     /// Calls `body` for each run of at most `length` numbers below `count`.
     package func forEachRange<Failure: Error>(
         of count: Int, length: Int, _ body: @Sendable (Range<Int>) throws(Failure) -> Void
