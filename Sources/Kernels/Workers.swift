@@ -1,5 +1,4 @@
 import COneDNN
-import CLAPACK
 import Dispatch
 import Synchronization
 
@@ -13,8 +12,6 @@ package struct Workers: Sendable {
     /// - Parameter threadCount: at least 1; nil takes one per processor.
     package init(threadCount: Int? = nil) {
         self.threadCount = max(1, threadCount ?? ProcessorCount.active)
-        // LAPACK is called from our own threads, one factorization each.
-        openblas_set_num_threads(1)
     }
 
     /// Only the thread that calls, for work inside of a work item.
