@@ -141,13 +141,14 @@ extension ScaleSearch {
     /// Codes for the scale, scale for the codes, and again; judged by the codes that each scale
     /// gets.
     private func refine(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
-        guard !isFree else { return }
+        let turns = effort.turns(rounding)
+        guard !isFree, turns > 0 else { return }
         let (scale, minimum, inverseScale) = (scale, minimum, inverseScale)
         let (errors, bestError) = (errors, bestError)
         bestError.fillLanes(.infinity)
         scale.copyLanes(scales)
         minimum.copyLanes(minimums)
-        let last = effort.turns(rounding) - 1
+        let last = turns - 1
         for round in 0...last {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
             errors.fillLanes(0)

@@ -18,7 +18,7 @@ extension SearchEffort {
         let bounds = rounding.bounds
         if rounding.hasManyLevels {
             // With so many levels any scale is about as good as its neighbours, and each is another chance.
-            return (0..<9).map { bounds.lowest + 2.5 * Float($0) }
+            return (0..<8).map { bounds.lowest + 2.5 * Float($0) }
         }
         let span = max(-bounds.lowest, bounds.highest) / rounding.spacing
         let outward = min(max(0.28 * span, 1.5), 4.5) * rounding.spacing
@@ -96,9 +96,9 @@ extension SearchEffort {
 // MARK: Turns at the end
 
 extension SearchEffort {
-    /// Times that codes and scale of a block take turns.
+    /// Times that codes and scale of a block take turns; among many levels that does not pay.
     func turns(_ rounding: LevelRounding) -> Int {
-        self == .thorough && !rounding.hasManyLevels ? 4 : 2
+        self == .quick ? 2 : rounding.hasManyLevels ? 0 : 4
     }
 
     /// Times that sub-blocks and units take turns after the first.

@@ -37,7 +37,7 @@ void detent_level_scales(const float *x, const float *weights, size_t columns, s
                          float *scales);
 
 /* The same where scales are stored as halves: each candidate is rounded to one before it is judged, and
-   the best of them takes turns, at least one, with the levels that it gives. NaN and infinities aside. */
+   the best of them takes turns with the levels that it gives. NaN and infinities aside. */
 void detent_half_scales(const float *x, const float *weights, size_t columns, size_t lanes,
                         const float *targets, size_t target_count, size_t turns,
                         const detent_levels *levels, float *scales);
