@@ -120,13 +120,9 @@ public final class OutputFile: Sendable {
     /// Reserves `byteCount` bytes, so that a full disk is noticed before the work and not after.
     public func reserve(_ byteCount: Int) throws(SystemError) {
         guard byteCount > 0 else { return }
-        #if canImport(Glibc)
-        let code = posix_fallocate(descriptor, 0, off_t(byteCount))
-        // A file system without `fallocate` says so; only a lack of space is a reason to stop.
-        if code == ENOSPC || code == EFBIG || code == EDQUOT {
+        if let code = shortage(ofBytes: byteCount, descriptor) {
             throw SystemError(cannot: "write", path, code: code)
         }
-        #endif
     }
 
     /// Syncs the bytes and gives the file its name.
@@ -144,6 +140,17 @@ public final class OutputFile: Sendable {
             close(folder)
         }
     }
+}
+
+/// Reserves the first bytes of a file, or says why the disk has no room for them.
+func shortage(ofBytes byteCount: Int, _ descriptor: Int32) -> Int32? {
+    #if canImport(Glibc)
+    let code = posix_fallocate(descriptor, 0, off_t(byteCount))
+    // A file system without `fallocate` says so; only a lack of space is a reason to stop.
+    return [ENOSPC, EFBIG, EDQUOT].contains(code) ? code : nil
+    #else
+    return nil
+    #endif
 }
 
 /// A path's folder (`.` when it names none) and its last component.

@@ -105,7 +105,7 @@ package final class DriftMeter {
     /// Lets the model as it was pass the half layer that a matrix belongs to.
     private func advance(walk index: Int, to role: TensorRole) throws {
         guard let layer = role.layer else { return }
-        let recorder = Recorder()
+        let recorder = Recorder(memory: original.memory)
         try walks[index].advance(
             through: role.module.isAttention ? .attention : .feedForward, ofLayer: layer,
             observer: recorder)
@@ -118,14 +118,18 @@ package final class DriftMeter {
     }
 
     private final class Recorder: LinearInputObserver {
-        var inputs: [TensorRole: Matrix] = [:]
+        private let memory: MatrixMemory
+        private(set) var inputs: [TensorRole: Matrix] = [:]
+
+        init(memory: MatrixMemory) { self.memory = memory }
 
         func replacements(
             for roles: [TensorRole], input: LinearInput, decoder: Decoder
         ) throws -> [TensorRole: LinearMatrix] {
             if roles[0].expert == nil, input.stream == nil {
-                inputs[roles[0]] = Matrix(
-                    rows: input.tokens.count, columns: input.columns, input.values)
+                let copy = try memory.matrix(rows: input.tokens.count, columns: input.columns)
+                _ = copy.elements.update(fromContentsOf: input.values)
+                inputs[roles[0]] = copy
             }
             return [:]
         }

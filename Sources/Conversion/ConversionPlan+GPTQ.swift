@@ -32,7 +32,9 @@ extension ConversionPlan {
         let driftMeter =
             recipe.compensatesDrift
             ? try DriftMeter(
-                Decoder(model, positionCount: windows[0].count, workers: workers),
+                Decoder(
+                    model, positionCount: windows[0].count, workers: workers,
+                    memory: activationMemory),
                 sequences: windows, comparedTokenCount: comparedTokenCount(model))
             : nil
         let quantizer = SequentialQuantizer(

@@ -68,6 +68,9 @@ public struct Recipe: Sendable {
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?
+    /// Bytes that the activations of calibration text may take in memory; what is beyond lies in temporary
+    /// files beside the output. nil: no limit.
+    public var activationByteLimit: Int?
     /// How a DTZ file is written.
     public var compression = DTZOptions()
 

@@ -17,6 +17,13 @@ struct CalibrationOptions: ParsableArguments {
     @Flag(help: "Fail where a matrix would be rounded without statistics of its own.")
     var strict = false
 
+    @Option(
+        help: ArgumentHelp(
+            "gptq, awq: memory for what the text makes of each layer, such as 2GB; the rest lies in a temporary "
+                + "file beside the output (default: no limit).",
+            valueName: "size"))
+    var maxMemory: ByteSize?
+
     func check(method: QuantizeCommand.Method) throws {
         if method.needsCalibration, imatrix != nil {
             throw ValidationError(

@@ -50,7 +50,8 @@ struct Attention: Sendable {
     private var keyValueWidth: Int { keyValueHeadCount * headSize }
     private var queryWidth: Int { headCount * headSize }
 
-    /// One head of one sequence: `output` (query, headCount × headSize) gets that head's columns.
+    /// One head of one sequence: `output` (query, headCount × headSize) gets that head's columns, and may be
+    /// where the queries are.
     func attend(
         queries: UnsafePointer<Float>, queryCount: Int, head: Int, past: Past,
         into output: UnsafeMutablePointer<Float>

@@ -8,6 +8,8 @@ import Kernels
 package final class Decoder: Sendable {
     package let weights: DecoderWeights
     package let workers: Workers
+    /// Where the activations of all tokens of a batch lie.
+    package let memory: MatrixMemory
     let layers: [DecoderLayer]
     private let positionCount: Int
     private let embedding: Embedding
@@ -19,10 +21,15 @@ package final class Decoder: Sendable {
     ///   - weights: the weights, which stay where they are.
     ///   - positionCount: positions that any sequence may reach.
     ///   - workers: the threads to compute on; the results do not depend on them.
+    ///   - memory: where the activations of all tokens of a batch lie.
     /// - Throws: `UnsupportedEncoding` for weights that no decoder exists for.
-    package init(_ weights: DecoderWeights, positionCount: Int, workers: Workers) throws {
+    package init(
+        _ weights: DecoderWeights, positionCount: Int, workers: Workers,
+        memory: MatrixMemory = .unlimited
+    ) throws {
         self.weights = weights
         self.workers = workers
+        self.memory = memory
         self.positionCount = positionCount
         // Layers with the same rotations share a table.
         var tables: [RotaryEmbedding: RotaryTable] = [:]
@@ -40,9 +47,11 @@ package final class Decoder: Sendable {
     }
 
     package convenience init(
-        _ model: LanguageModel, positionCount: Int, workers: Workers
+        _ model: LanguageModel, positionCount: Int, workers: Workers,
+        memory: MatrixMemory = .unlimited
     ) throws {
-        try self.init(DecoderWeights(model), positionCount: positionCount, workers: workers)
+        try self.init(
+            DecoderWeights(model), positionCount: positionCount, workers: workers, memory: memory)
     }
 
     /// The residual stream after the last layer, (tokens, hiddenSize), before the final norm.
@@ -69,7 +78,7 @@ package final class Decoder: Sendable {
     /// The residual stream before the first layer, (tokens, hiddenSize).
     package func embedded(_ batch: TokenBatch) throws -> Matrix {
         precondition(batch.startPosition + batch.sequenceLength <= positionCount)
-        return try embedding.embed(batch, workers)
+        return try embedding.embed(batch, memory: memory, workers)
     }
 
     /// Sends the residual stream of a batch through some layers, in place; the other parameters are those
@@ -78,7 +87,8 @@ package final class Decoder: Sendable {
         _ hidden: Matrix, through range: Range<Int>, of batch: TokenBatch, cache: KVCache? = nil,
         observer: (any LinearInputObserver)? = nil, layerDone: (Int) -> Void = { _ in }
     ) throws {
-        let scratch = LayerScratch(tokenCount: batch.tokenCount, description: description)
+        let scratch = LayerScratch(
+            tokenCount: batch.tokenCount, description: description, memory: memory)
         for layer in range {
             try LayerPass(
                 decoder: self, index: layer, batch: batch, hidden: hidden, scratch: scratch,

@@ -7,9 +7,10 @@ extension LayerPass {
             return try addMixture(experts, of: input)
         }
         let matrices = FeedForwardModules(isGated: description.isGated)
-        try activate(matrices, input, into: scratch.activated)
-        let down = try self.matrices([matrices.down], input: scratch.activated)[0]
-        try add(down, times: scratch.activated, postNorm: .feedForwardPostNorm)
+        let activated = try scratch(.activated)
+        try activate(matrices, input, into: activated)
+        let down = try self.matrices([matrices.down], input: activated)[0]
+        try add(down, times: activated, postNorm: .feedForwardPostNorm)
     }
 
     /// The first half of a feed-forward: activation(gate(x)) · up(x), or activation(up(x)) without a gate.

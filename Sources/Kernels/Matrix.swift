@@ -7,6 +7,8 @@ package final class Matrix: @unchecked Sendable {
     package let columns: Int
     /// (rows, columns), row-major, aligned to a cache line.
     package let elements: UnsafeMutableBufferPointer<Float>
+    /// Whose the elements are; nil where they are the matrix's own.
+    private let owner: AnyObject?
 
     /// Makes a matrix of zeros.
     package init(rows: Int, columns: Int) {
@@ -17,6 +19,15 @@ package final class Matrix: @unchecked Sendable {
             byteCount: rows * columns * MemoryLayout<Float>.stride, alignment: 64)
         elements = raw.bindMemory(to: Float.self)
         elements.initialize(repeating: 0)
+        owner = nil
+    }
+
+    /// Makes a matrix of elements that live as long as their owner.
+    init(
+        rows: Int, columns: Int, _ elements: UnsafeMutableBufferPointer<Float>, of owner: AnyObject
+    ) {
+        precondition(elements.count == rows * columns)
+        (self.rows, self.columns, self.elements, self.owner) = (rows, columns, elements, owner)
     }
 
     /// Makes a matrix of the given elements, row after row.
@@ -28,7 +39,9 @@ package final class Matrix: @unchecked Sendable {
 
     package func copied() -> Matrix { Matrix(rows: rows, columns: columns, elements) }
 
-    deinit { UnsafeMutableRawBufferPointer(elements).deallocate() }
+    deinit {
+        if owner == nil { UnsafeMutableRawBufferPointer(elements).deallocate() }
+    }
 
     package subscript(row: Int, column: Int) -> Float {
         get { elements[row * columns + column] }
