@@ -106,6 +106,9 @@ let package = Package(
         executable("QuantizeTool"),
         executable("ConvertTool"),
         executable("EvalpplTool"),
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["Conversion", "Generation", argumentParser],
+            swiftSettings: strict),
         // Tests
         library(
             "TestSupport",

@@ -46,12 +46,21 @@ package final class Decoder: Sendable {
         head = try OutputHead(weights)
     }
 
+    /// The same model on other threads.
+    private init(_ decoder: Decoder, workers: Workers) {
+        (weights, layers) = (decoder.weights, decoder.layers)
+        (embedding, head) = (decoder.embedding, decoder.head)
+        (positionCount, self.workers) = (decoder.positionCount, workers)
+        memory = decoder.memory
+    }
+
     package convenience init(
         _ model: LanguageModel, positionCount: Int, workers: Workers,
-        memory: MatrixMemory = .unlimited
+        memory: MatrixMemory = .unlimited, precision: Precision = .f32
     ) throws {
         try self.init(
-            DecoderWeights(model), positionCount: positionCount, workers: workers, memory: memory)
+            DecoderWeights(model, precision: precision), positionCount: positionCount,
+            workers: workers, memory: memory)
     }
 
     /// The residual stream after the last layer, (tokens, hiddenSize), before the final norm.
@@ -73,6 +82,34 @@ package final class Decoder: Sendable {
             layerDone: layerDone)
         cache?.position += batch.sequenceLength
         return hidden
+    }
+
+    /// Tokens that a thread takes through all layers by itself, at least one sequence.
+    private static let tokensPerItem = 1024
+
+    /// The residual stream after the last layer, (tokens, hiddenSize), of sequences of one length.
+    ///
+    /// Many sequences are shared out among the threads, and each thread takes its own through all layers: its
+    /// products are as large as they can be, and no thread waits for another between them. Which sequences
+    /// go together depends on their length alone.
+    ///
+    /// - Parameter sequences: at least one.
+    /// - Returns: a row for each token, sequence after sequence.
+    /// - Throws: `ModelError` for a token or a position that the model does not have.
+    package func hiddenStates(ofSequences sequences: [[Int32]]) throws -> Matrix {
+        let length = max(1, sequences.first?.count ?? 0)
+        let sequencesPerItem = max(1, Decoder.tokensPerItem / length)
+        guard sequences.count > sequencesPerItem else {
+            return try hiddenStates(of: TokenBatch(sequences))
+        }
+        let all = Matrix(rows: sequences.count * length, columns: description.hiddenSize)
+        let alone = Decoder(self, workers: .current)
+        try workers.forEachRange(of: sequences.count, length: sequencesPerItem) { range in
+            let hidden = try alone.hiddenStates(of: TokenBatch(Array(sequences[range])))
+            let rows = range.lowerBound * length..<range.upperBound * length
+            _ = all.rows(rows).update(fromContentsOf: hidden.elements)
+        }
+        return all
     }
 
     /// The residual stream before the first layer, (tokens, hiddenSize).

@@ -8,10 +8,10 @@ extension LayerPass {
         let (queries, keys) = (try scratch(.queries), try scratch(.keys))
         let values = try scratch(.values)
         let heads = [(queries, layer.queries), (keys, layer.keys), (values, layer.values)]
-        for (matrix, (target, preparation)) in zip(projections, heads) {
-            try matrix.multiply(input.elements, into: target.elements, workers: workers)
-            preparation.apply(to: target, of: batch, workers)
-        }
+        try LinearMatrix.multiply(
+            input.elements, by: zip(projections, heads).map { ($0, $1.0.elements) },
+            workers: workers)
+        for (target, preparation) in heads { preparation.apply(to: target, of: batch, workers) }
         attend(queries, keys, values)
         let output = try matrices([.attentionOutput], input: queries)[0]
         try add(output, times: queries, postNorm: .attentionPostNorm)

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// A row-major matrix of `Float` in memory that threads share.
 ///
 /// A class on purpose: matrices of activations are hundreds of megabytes, and a copy that nobody
@@ -5,6 +9,9 @@
 package final class Matrix: @unchecked Sendable {
     package let rows: Int
     package let columns: Int
+    /// A page of the processor's next larger size, in bytes: a strided walk through a matrix of many ordinary
+    /// pages finds few of them in the processor's table.
+    private static let hugePage = 1 << 21
     /// (rows, columns), row-major, aligned to a cache line.
     package let elements: UnsafeMutableBufferPointer<Float>
     /// Whose the elements are; nil where they are the matrix's own.
@@ -15,8 +22,13 @@ package final class Matrix: @unchecked Sendable {
         precondition(rows >= 0 && columns >= 0)
         self.rows = rows
         self.columns = columns
+        let byteCount = rows * columns * MemoryLayout<Float>.stride
         let raw = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: rows * columns * MemoryLayout<Float>.stride, alignment: 64)
+            byteCount: byteCount, alignment: byteCount < Matrix.hugePage ? 64 : Matrix.hugePage)
+        #if canImport(Glibc)
+        // Advice only: where it is not taken, large matrices lie in as many small pages.
+        if byteCount >= Matrix.hugePage { madvise(raw.baseAddress, byteCount, MADV_HUGEPAGE) }
+        #endif
         elements = raw.bindMemory(to: Float.self)
         elements.initialize(repeating: 0)
         owner = nil

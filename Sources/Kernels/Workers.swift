@@ -8,14 +8,20 @@ import Synchronization
 /// by one thread from start to end. That is what makes results the same for any thread count.
 package struct Workers: Sendable {
     package let threadCount: Int
+    /// Whether other threads are busy with other items, so that nothing is gained by cutting work small.
+    package let isInsideOfItem: Bool
 
     /// - Parameter threadCount: at least 1; nil takes one per processor.
     package init(threadCount: Int? = nil) {
-        self.threadCount = max(1, threadCount ?? ProcessorCount.active)
+        self.init(max(1, threadCount ?? ProcessorCount.active), isInsideOfItem: false)
+    }
+
+    private init(_ threadCount: Int, isInsideOfItem: Bool) {
+        (self.threadCount, self.isInsideOfItem) = (threadCount, isInsideOfItem)
     }
 
     /// Only the thread that calls, for work inside of a work item.
-    package static let current = Workers(threadCount: 1)
+    package static let current = Workers(1, isInsideOfItem: true)
 
     /// Calls `body` for every number below `count`, each once, on up to `threadCount` threads.
     ///
@@ -28,7 +34,7 @@ package struct Workers: Sendable {
         let next = Atomic<Int>(0)
         let failure = Mutex<(item: Int, error: Failure)?>(nil)
         withoutActuallyEscaping(body) { body in
-            DispatchQueue.concurrentPerform(iterations: min(threadCount, count)) { _ in
+            @Sendable func work() {
                 omp_set_num_threads(1)
                 while true {
                     let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -42,6 +48,11 @@ package struct Workers: Sendable {
                         next.store(count, ordering: .relaxed)
                     }
                 }
+            }
+            let threadCount = min(threadCount, count)
+            guard threadCount > 1 else { return work() }
+            if !Crew.shared.perform(helperCount: threadCount - 1, work) {
+                DispatchQueue.concurrentPerform(iterations: threadCount) { _ in work() }
             }
         }
         if let (_, error) = failure.withLock({ $0 }) { throw error }
