@@ -15,6 +15,7 @@ extension ConversionPlan {
         guard let model, !recipe.calibrationWindows.isEmpty else {
             preconditionFailure("GPTQ needs a model and calibration text; the command checks both")
         }
+        try LAPACK.checkInstalled()
         let windows =
             recipe.calibrationWindows
             + CalibrationWindows.random(

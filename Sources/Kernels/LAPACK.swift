@@ -9,7 +9,7 @@ import Darwin
 ///
 /// Linked, it would take half of every start of every command, and the threads that OpenBLAS begins with
 /// would spin beside ours. Here it begins with none: factorizations run on our own, one thread each.
-struct LAPACK: Sendable {
+package struct LAPACK: Sendable {
     typealias Factorize =
         @convention(c) (
             CInt, CChar, Int32, UnsafeMutablePointer<Double>?, Int32
@@ -24,16 +24,33 @@ struct LAPACK: Sendable {
     /// `LAPACKE_dtrtri`
     let invertTriangle: InvertTriangle
 
-    static let shared = LAPACK()
+    /// The functions, for those who have come past `checkInstalled`.
+    static var shared: LAPACK {
+        guard let loaded else { preconditionFailure(MissingLibrary().description) }
+        return loaded
+    }
 
-    private init() {
+    private static let loaded = LAPACK()
+
+    /// The library that factorizations need is not there.
+    package struct MissingLibrary: Error, CustomStringConvertible {
+        package var description: String {
+            "the library LAPACKE, which this method needs, is not installed (on Debian: liblapacke)"
+        }
+    }
+
+    /// - Throws: `MissingLibrary`, before work whose factorizations would find that out.
+    package static func checkInstalled() throws(MissingLibrary) {
+        guard loaded != nil else { throw MissingLibrary() }
+    }
+
+    private init?() {
         setenv("OPENBLAS_NUM_THREADS", "1", 1)
         let names = ["liblapacke.so.3", "liblapacke.so", "liblapacke.dylib"]
-        let library = names.lazy.compactMap { dlopen($0, RTLD_NOW) }.first
-        guard let library,
+        guard let library = names.lazy.compactMap({ dlopen($0, RTLD_NOW) }).first,
             let factorize = dlsym(library, "LAPACKE_dpotrf"),
             let invertTriangle = dlsym(library, "LAPACKE_dtrtri")
-        else { preconditionFailure("LAPACKE is not installed (on Debian, liblapacke)") }
+        else { return nil }
         self.factorize = unsafeBitCast(factorize, to: Factorize.self)
         self.invertTriangle = unsafeBitCast(invertTriangle, to: InvertTriangle.self)
     }
