@@ -80,7 +80,8 @@ package final class DriftMeter {
                 rebasing: input.values[rows.lowerBound * columns..<rows.upperBound * columns])
             accumulateGram(
                 of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },
-                into: half?.hessian ?? rest, workers: workers)
+                into: half?.hessian ?? rest, isRounded: original.weights.precision == .bf16,
+                workers: workers)
             guard let half, let index = group.walk else { continue }
             try advance(walk: index, to: role)
             guard

@@ -35,7 +35,7 @@ extension ConversionPlan {
             ? try DriftMeter(
                 Decoder(
                     model, positionCount: windows[0].count, workers: workers,
-                    memory: activationMemory),
+                    memory: activationMemory, precision: recipe.precision),
                 sequences: windows, comparedTokenCount: comparedTokenCount(model))
             : nil
         let quantizer = SequentialQuantizer(

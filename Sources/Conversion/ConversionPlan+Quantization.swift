@@ -216,7 +216,8 @@ extension ConversionPlan {
     ) throws {
         let batch = TokenBatch(windows)
         let decoder = try Decoder(
-            model, positionCount: batch.sequenceLength, workers: workers, memory: activationMemory)
+            model, positionCount: batch.sequenceLength, workers: workers, memory: activationMemory,
+            precision: recipe.precision)
         let phase = Phase(name, unit: "layers")
         try progress.phase(phase, total: model.description.layerCount) {
             let hidden = try decoder.hiddenStates(of: batch, observer: layers) { _ in

@@ -1,5 +1,6 @@
 import Calibration
 import DTZFormat
+import Inference
 import Quantization
 import TensorIR
 
@@ -42,6 +43,8 @@ public struct Recipe: Sendable {
     public var compensatesDrift = true
     public var columnOrder = ColumnOrder.activation
     public var tokenWeighting = TokenWeighting.attention
+    /// Of the products that calibration text takes. Weights are exact whatever it is.
+    public var precision = Precision.f32
     /// Calibration text, as windows of token ids of one length.
     public var calibrationWindows: [[Int32]] = []
     /// Windows of random tokens that GPTQ sees beside those of the text; nil: one for sixteen of these.

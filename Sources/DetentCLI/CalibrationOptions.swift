@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Conversion
+import Inference
 import TensorIR
 
 /// What is known about the inputs of a model's matrices.
@@ -16,6 +17,13 @@ struct CalibrationOptions: ParsableArguments {
 
     @Flag(help: "Fail where a matrix would be rounded without statistics of its own.")
     var strict = false
+
+    @Option(
+        help: ArgumentHelp(
+            "gptq, awq: precision of the products that the text takes: f32, or bf16, which is faster where the "
+                + "processor has instructions for it.",
+            valueName: "type"))
+    var precision = Precision.f32
 
     @Option(
         help: ArgumentHelp(

@@ -74,6 +74,7 @@ struct QuantizeCommand: RootCommand {
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
+        recipe.precision = calibration.precision
         recipe.activationByteLimit = calibration.maxMemory?.byteCount
         let windows = try calibration.windows(
             for: input, isNeeded: method.needsCalibration || size.isGiven)

@@ -31,10 +31,10 @@ package struct LinearMatrix: Sendable {
     }
 
     /// Weights in memory.
-    package init(_ matrix: Matrix, bias: [Float]? = nil) {
+    package init(_ matrix: Matrix, bias: [Float]? = nil, precision: Precision = .f32) {
         storage = .decoded(matrix)
         (rows, columns) = (matrix.rows, matrix.columns)
-        (self.bias, precision) = (bias, .f32)
+        (self.bias, self.precision) = (bias, precision)
     }
 
     /// Decodes some rows into `buffer`, (rows, columns).
