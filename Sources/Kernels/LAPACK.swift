@@ -7,8 +7,8 @@ import Darwin
 /// The two functions of LAPACK that factorizations take, from a library that is loaded with the first of
 /// them.
 ///
-/// Linked, it would take half of every start of every command, and the threads that OpenBLAS begins with
-/// would spin beside ours. Here it begins with none: factorizations run on our own, one thread each.
+/// Linked, it would take a fourth of every start of every command, and the threads that OpenBLAS begins
+/// with would spin beside ours. Here it begins with none: factorizations run on our own, one thread each.
 package struct LAPACK: Sendable {
     typealias Factorize =
         @convention(c) (
