@@ -86,7 +86,6 @@ extension ConversionPlan {
             let rows = tiles[index]
             let weights = Matrix(rows: rows.count, columns: target.columns)
             try source.decode(rows, into: weights.elements)
-            input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
             let result = try named(tensor, firstRow: rows.lowerBound) {
                 () throws(QuantizationError) in
                 try RoundToNearest().quantize(
@@ -216,8 +215,7 @@ extension ConversionPlan {
     ) throws {
         let batch = TokenBatch(windows)
         let decoder = try Decoder(
-            model, positionCount: batch.sequenceLength, workers: workers, memory: activationMemory,
-            precision: recipe.precision)
+            model, positionCount: batch.sequenceLength, workers: workers)
         let phase = Phase(name, unit: "layers")
         try progress.phase(phase, total: model.description.layerCount) {
             let hidden = try decoder.hiddenStates(of: batch, observer: layers) { _ in

@@ -133,9 +133,7 @@ extension EvaluationPlan {
         let workers = Workers(threadCount: threadCount)
         return try KeptStates(
             path: path, key: key,
-            decoder: Decoder(
-                reference, positionCount: convention.context, workers: workers,
-                precision: precision),
+            decoder: Decoder(reference, positionCount: convention.context, workers: workers),
             windows: convention.windows(
                 of: ids, beginningOfText: beginningOfText, limit: windowLimit),
             progress: progress)
@@ -149,8 +147,7 @@ extension EvaluationPlan {
         let windows = try convention.windows(
             of: ids, beginningOfText: beginningOfText, limit: windowLimit)
         let workers = Workers(threadCount: threadCount)
-        let decoder = try Decoder(
-            model, positionCount: convention.context, workers: workers, precision: precision)
+        let decoder = try Decoder(model, positionCount: convention.context, workers: workers)
         return try Evaluator(model: decoder, reference: reference, workers: workers)
             .evaluate(windows, convention: convention, progress: progress)
     }

@@ -5,31 +5,21 @@ import TensorIR
 /// What a decoder is made of: a description and the tensors that it asks for.
 package struct DecoderWeights: Sendable {
     package let description: DecoderDescription
-    /// Of products with matrices.
-    package let precision: Precision
     private let tensors: [TensorRole: any TensorSource]
 
-    package init(
-        _ description: DecoderDescription, tensors: [TensorRole: any TensorSource],
-        precision: Precision = .f32
-    ) {
+    package init(_ description: DecoderDescription, tensors: [TensorRole: any TensorSource]) {
         (self.description, self.tensors) = (description, tensors)
-        self.precision = precision
     }
 
-    package init(_ model: LanguageModel, precision: Precision = .f32) {
+    package init(_ model: LanguageModel) {
         self.init(
             model.description,
-            tensors: Dictionary(
-                uniqueKeysWithValues: model.tensors.map { ($0.key, $0.value) }),
-            precision: precision)
+            tensors: Dictionary(uniqueKeysWithValues: model.tensors.map { ($0.key, $0.value) }))
     }
 
     /// A module's weights and bias, nil where the model has no such weights.
     func matrix(_ role: TensorRole) throws -> LinearMatrix? {
-        try tensors[role].map {
-            try LinearMatrix($0, bias: vector(role.bias), precision: precision)
-        }
+        try tensors[role].map { try LinearMatrix($0, bias: vector(role.bias)) }
     }
 
     func requiredMatrix(_ role: TensorRole) throws -> LinearMatrix {
@@ -41,8 +31,7 @@ package struct DecoderWeights: Sendable {
     func outputMatrix() throws -> LinearMatrix {
         let role = TensorRole(description.isOutputTied ? .tokenEmbedding : .output)
         guard let source = tensors[role] else { throw ModelError(missing: role) }
-        return try LinearMatrix(
-            source, bias: vector(TensorRole(.output, .bias)), precision: precision)
+        return try LinearMatrix(source, bias: vector(TensorRole(.output, .bias)))
     }
 
     /// A vector's elements, or nil where the model has none of that role.

@@ -1,6 +1,5 @@
 import ByteIO
 import Evaluation
-import Inference
 
 /// What an evaluation found, about which model, on which text.
 ///
@@ -14,8 +13,6 @@ public struct EvaluationReport: Sendable {
     public var reference: ModelSummary?
     public var text: Text
     public var result: EvaluationResult
-    /// Of the products that the figures come from.
-    public var precision = Precision.f32
     public var gates: [Gate]
     /// Against an earlier evaluation.
     public var regression: Regression?

@@ -29,8 +29,7 @@ public enum SafetensorsCheckpoint {
             },
             documents: try documents(beside: weights),
             tensors: files.flatMap(\.tensors),
-            files: files.map(\.file.path), byteCount: files.reduce(0) { $0 + $1.file.bytes.count },
-            mappedFiles: MappedFiles(files.map(\.file)))
+            files: files.map(\.file.path), byteCount: files.reduce(0) { $0 + $1.file.bytes.count })
     }
 
     /// The file to start from: the path itself, or what a folder holds.
