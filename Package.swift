@@ -62,7 +62,7 @@ let package = Package(
         library("ByteIO", [orderedCollections]),
         library("ProgressReporting", []),
         // Layer 1
-        library("Kernels", ["CKernels", "COneDNN", "CLAPACK"]),
+        library("Kernels", ["ByteIO", "CKernels", "COneDNN", "CLAPACK"]),
         library("TensorIR", ["ByteIO", orderedCollections, crypto]),
         // Layer 2
         library("SafetensorsFormat", ["TensorIR"]),
@@ -106,6 +106,9 @@ let package = Package(
         executable("QuantizeTool"),
         executable("ConvertTool"),
         executable("EvalpplTool"),
+        .executableTarget(
+            name: "Benchmarks", dependencies: ["Conversion", "Generation", argumentParser],
+            swiftSettings: strict),
         // Tests
         library(
             "TestSupport",

@@ -14,12 +14,23 @@ extension UnsafeRawBufferPointer {
     }
 }
 
+/// `Float16(value).bitPattern`, which is a library call on processors without a conversion; the package asks
+/// for none.
+@inline(__always)
+func halfBits(_ value: Float) -> UInt16 {
+    let bits = value.bitPattern
+    let (sign, rest) = (UInt16(truncatingIfNeeded: bits >> 16 & 0x8000), bits & 0x7FFF_FFFF)
+    // From 2⁻¹⁴ to what is still rounded to 65504: thirteen bits less, ties to even.
+    guard rest >= 0x3880_0000, rest < 0x477F_F000 else { return Float16(value).bitPattern }
+    let rounded = rest &+ 0xFFF &+ (rest >> 13 & 1) &- 0x3800_0000
+    return sign | UInt16(truncatingIfNeeded: rounded >> 13)
+}
+
 extension UnsafeMutableRawBufferPointer {
     /// Stores `value` as the nearest half, ties to even.
     @inline(__always)
     func storeHalf(_ value: Float, at offset: Int) {
-        storeBytes(
-            of: Float16(value).bitPattern.littleEndian, toByteOffset: offset, as: UInt16.self)
+        storeBytes(of: halfBits(value).littleEndian, toByteOffset: offset, as: UInt16.self)
     }
 
     @inline(__always)

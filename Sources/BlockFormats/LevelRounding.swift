@@ -33,6 +33,9 @@ package struct LevelRounding: Sendable {
     /// Whether all levels are equally far apart.
     var isUniform: Bool { midpoints.isEmpty }
 
+    /// Whether the levels are as many as a byte tells apart, and the same on both sides of zero.
+    var hasManyLevels: Bool { isUniform && lowest == -highest && highest > 100 }
+
     package var bounds: (lowest: Float, highest: Float) { (lowest, highest) }
 
     /// levels = the nearest level to (values − minimums) · inverseScales. Ties go to the even level

@@ -1,3 +1,5 @@
+import CKernels
+import Kernels
 import TensorIR
 
 /// How numbers of each type become floats, and back where they can.
@@ -97,20 +99,13 @@ enum BF16 {
     static func encode(
         _ weights: UnsafeBufferPointer<Float>, into bytes: UnsafeMutableRawBufferPointer
     ) {
-        for i in weights.indices {
-            let bits = bits(weights[i]).littleEndian
-            bytes.storeBytes(of: bits, toByteOffset: i &* 2, as: UInt16.self)
-        }
+        guard let source = weights.baseAddress, let target = bytes.baseAddress else { return }
+        // The kernel stores without regard to alignment, as in files.
+        detent_f32_to_bf16(source, target.assumingMemoryBound(to: UInt16.self), weights.count)
     }
 
-    /// A NaN stays one (rounding could carry it to infinity) and becomes quiet.
-    @inline(__always)
-    static func bits(_ weight: Float) -> UInt16 {
-        let bits = weight.bitPattern
-        let isNaN = bits & 0x7FFF_FFFF > 0x7F80_0000
-        let rounded = bits &+ 0x7FFF &+ (bits >> 16 & 1)
-        return UInt16(truncatingIfNeeded: (isNaN ? bits | 0x0040_0000 : rounded) >> 16)
-    }
+    /// What `encode` makes of one weight.
+    static func bits(_ weight: Float) -> UInt16 { BFloat16.roundedBits(weight) }
 }
 
 /// Integers, little-endian; rounded to the nearest float, ties to even.

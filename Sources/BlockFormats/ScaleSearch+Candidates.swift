@@ -6,7 +6,7 @@ extension ScaleSearch {
     func fitSymmetric(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
         if isFree {
             return block.chooseScales(
-                targets: effort.targets(rounding), rounding: rounding, into: scales)
+                targets: targets, rounding: rounding, into: scales)
         }
         let extreme = extreme
         extreme.fillLanes(0)
@@ -23,7 +23,7 @@ extension ScaleSearch {
         }
         minimum.fillLanes(0)
         let inverseScale = inverseScale
-        for target in effort.targets(rounding) {
+        for target in targets {
             for lane in 0..<Tile.lanes {
                 inverseScale[lane] = target * inverse(ofScale: extreme[lane])
             }

@@ -25,6 +25,8 @@ package final class ScaleSearch {
     /// Whether the minimum is stored as a whole number of scales, so that both move together.
     private let storesZeroPoint: Bool
     let effort: SearchEffort
+    /// Where the weight of largest magnitude is tried to fall, in levels.
+    let targets: [Float]
     private let scratch = Matrix(rows: 15, columns: Tile.lanes)
     let zeros: Lanes
     let inverseScale: Lanes
@@ -39,6 +41,7 @@ package final class ScaleSearch {
         (self.grid, self.effort) = (grid, effort)
         isFree = grid.subBlocks != nil
         rounding = LevelRounding(grid.levels)
+        targets = effort.targets(rounding)
         if case .grouped(let grouped) = grid.encoding {
             storesZeroPoint = grouped.offset == .zeroPoint
         } else {
@@ -59,6 +62,19 @@ package final class ScaleSearch {
     ///   - scales: receives the result.
     ///   - minimums: receives the result.
     package func fit(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
+        guard grid.storesHalves, !grid.hasMinimum else {
+            return fitReference(block, scales: scales, minimums: minimums)
+        }
+        minimums.fillLanes(0)
+        rounding.withKernelLevels {
+            detent_half_scales(
+                block.x, block.weights, block.count, Tile.lanes, targets, targets.count,
+                effort.turns(rounding), $0, scales)
+        }
+    }
+
+    /// The definition that `fit` must match bit for bit.
+    func fitReference(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
         bestError.fillLanes(.infinity)
         scales.fillLanes(0)
         minimums.fillLanes(0)
@@ -125,13 +141,14 @@ extension ScaleSearch {
     /// Codes for the scale, scale for the codes, and again; judged by the codes that each scale
     /// gets.
     private func refine(_ block: WeightedBlock, scales: Lanes, minimums: Lanes) {
-        guard !isFree else { return }
+        let turns = effort.turns(rounding)
+        guard !isFree, turns > 0 else { return }
         let (scale, minimum, inverseScale) = (scale, minimum, inverseScale)
         let (errors, bestError) = (errors, bestError)
         bestError.fillLanes(.infinity)
         scale.copyLanes(scales)
         minimum.copyLanes(minimums)
-        let last = effort.turns - 1
+        let last = turns - 1
         for round in 0...last {
             for lane in 0..<Tile.lanes { inverseScale[lane] = inverse(ofScale: scale[lane]) }
             errors.fillLanes(0)

@@ -16,6 +16,10 @@ extension SearchEffort {
     func targets(_ rounding: LevelRounding) -> [Float] {
         if self == .quick, rounding.isUniform { return Self.fewTargets(rounding) }
         let bounds = rounding.bounds
+        if rounding.hasManyLevels {
+            // With so many levels any scale is about as good as its neighbours, and each is another chance.
+            return (0..<8).map { bounds.lowest + 2.5 * Float($0) }
+        }
         let span = max(-bounds.lowest, bounds.highest) / rounding.spacing
         let outward = min(max(0.28 * span, 1.5), 4.5) * rounding.spacing
         let inward = min(max(0.18 * span, 1), 3) * rounding.spacing
@@ -92,8 +96,10 @@ extension SearchEffort {
 // MARK: Turns at the end
 
 extension SearchEffort {
-    /// Times that codes and scale of a block take turns.
-    var turns: Int { self == .thorough ? 4 : 2 }
+    /// Times that codes and scale of a block take turns; among many levels that does not pay.
+    func turns(_ rounding: LevelRounding) -> Int {
+        self == .quick ? 2 : rounding.hasManyLevels ? 0 : 4
+    }
 
     /// Times that sub-blocks and units take turns after the first.
     func unitTurns(_ grid: LevelGrid) -> Int {

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 #if canImport(Glibc)
@@ -19,6 +20,15 @@ public final class OutputFile: Sendable {
     public static let partialSuffix = ".partial"
     private let descriptor: Int32
     private let isFinished = Mutex(false)
+    /// File systems let one thread at a time write to a file, and the others burn time until it is their turn.
+    private let writing = Mutex(())
+    /// Something of what was loaded, so that loading has a purpose to the compiler.
+    private let loaded = Atomic<UInt8>(0)
+    /// Bytes written since the last sync began.
+    private let pending = Atomic(0)
+    private let isSyncing = Atomic(false)
+    private let syncs = DispatchGroup()
+    private static let pendingLimit = 64 << 20
 
     /// The temporary files of this process.
     private static let unfinished = Mutex<Set<String>>([])
@@ -62,15 +72,40 @@ public final class OutputFile: Sendable {
 
     /// Writes `bytes` at `offset`. Threads may write different places at the same time.
     public func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(SystemError) {
-        var done = 0
-        while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
-            let written = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
-            if written < 0 {
-                guard errno == EINTR else { throw SystemError(cannot: "write", path) }
-                continue
+        load(bytes)
+        try writing.withLock { _ throws(SystemError) in
+            var done = 0
+            while done < bytes.count {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+                let written = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset + done))
+                if written < 0 {
+                    guard errno == EINTR else { throw SystemError(cannot: "write", path) }
+                    continue
+                }
+                done += written
             }
-            done += written
+        }
+        startSync(after: bytes.count)
+    }
+
+    /// Has bytes of a mapped file come to memory while another thread writes.
+    private func load(_ bytes: UnsafeRawBufferPointer) {
+        var sum: UInt8 = 0
+        for place in stride(from: 0, to: bytes.count, by: 4096) { sum |= bytes[place] }
+        loaded.store(sum, ordering: .relaxed)
+    }
+
+    /// Begins with what `commit` would otherwise wait for: the disk works while others compute.
+    private func startSync(after byteCount: Int) {
+        let pending = pending.wrappingAdd(byteCount, ordering: .relaxed).newValue
+        guard pending >= Self.pendingLimit, !isSyncing.exchange(true, ordering: .relaxed) else {
+            return
+        }
+        self.pending.store(0, ordering: .relaxed)
+        DispatchQueue.global(qos: .utility).async(group: syncs) {
+            // Only a head start: what goes wrong here, `commit` finds again.
+            fsync(self.descriptor)
+            self.isSyncing.store(false, ordering: .relaxed)
         }
     }
 
@@ -85,17 +120,14 @@ public final class OutputFile: Sendable {
     /// Reserves `byteCount` bytes, so that a full disk is noticed before the work and not after.
     public func reserve(_ byteCount: Int) throws(SystemError) {
         guard byteCount > 0 else { return }
-        #if canImport(Glibc)
-        let code = posix_fallocate(descriptor, 0, off_t(byteCount))
-        // A file system without `fallocate` says so; only a lack of space is a reason to stop.
-        if code == ENOSPC || code == EFBIG || code == EDQUOT {
+        if let code = shortage(ofBytes: byteCount, descriptor) {
             throw SystemError(cannot: "write", path, code: code)
         }
-        #endif
     }
 
     /// Syncs the bytes and gives the file its name.
     public func commit() throws(SystemError) {
+        syncs.wait()
         guard fsync(descriptor) == 0 else { throw SystemError(cannot: "sync", path) }
         guard rename(temporaryPath, path) == 0 else { throw SystemError(cannot: "rename", path) }
         close(descriptor)
@@ -108,6 +140,17 @@ public final class OutputFile: Sendable {
             close(folder)
         }
     }
+}
+
+/// Reserves the first bytes of a file, or says why the disk has no room for them.
+func shortage(ofBytes byteCount: Int, _ descriptor: Int32) -> Int32? {
+    #if canImport(Glibc)
+    let code = posix_fallocate(descriptor, 0, off_t(byteCount))
+    // A file system without `fallocate` says so; only a lack of space is a reason to stop.
+    return [ENOSPC, EFBIG, EDQUOT].contains(code) ? code : nil
+    #else
+    return nil
+    #endif
 }
 
 /// A path's folder (`.` when it names none) and its last component.

@@ -1,28 +1,13 @@
 #include "float_conversion.h"
 
+#include "dispatch.h"
+#include "half.h"
+
 #include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
-
-static float half_to_single(uint16_t half) {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    uint32_t rest = half & 0x7FFF;
-    uint32_t bits;
-    float value;
-    if (rest >= 0x7C00) { /* infinity and NaN: a NaN becomes quiet, as the instructions make it */
-        bits = sign | 0x7F800000 | (rest & 0x3FF) << 13 | (rest > 0x7C00 ? 0x00400000u : 0);
-    } else if (rest >= 0x0400) {
-        bits = sign | ((rest << 13) + 0x38000000);
-    } else { /* a subnormal half is an ordinary single: rest * 2^-24 */
-        float magnitude = (float)rest * 0x1p-24f;
-        memcpy(&bits, &magnitude, 4);
-        bits |= sign;
-    }
-    memcpy(&value, &bits, 4);
-    return value;
-}
 
 static uint16_t single_to_half(float single) {
     uint32_t bits;
@@ -101,3 +86,30 @@ void detent_f32_to_f16(const float *single, uint16_t *half, size_t count) {
 }
 
 #endif
+
+/* A NaN stays one, for rounding could carry it to infinity, and becomes quiet. */
+#define F32_TO_BF16                                                                     \
+    for (size_t i = 0; i < count; i++) {                                                \
+        uint32_t bits;                                                                  \
+        memcpy(&bits, single + i, 4);                                                   \
+        uint32_t rounded = bits + 0x7FFF + (bits >> 16 & 1);                            \
+        uint16_t half =                                                                 \
+            ((bits & 0x7FFFFFFF) > 0x7F800000 ? bits | 0x00400000 : rounded) >> 16;     \
+        memcpy(upper + i, &half, 2);                                                    \
+    }
+
+static void f32_to_bf16_plain(const float *single, uint16_t *upper, size_t count) { F32_TO_BF16 }
+
+#if defined(__x86_64__)
+TARGET_AVX2 static void f32_to_bf16_avx2(const float *single, uint16_t *upper, size_t count) {
+    F32_TO_BF16
+}
+
+TARGET_AVX512 static void f32_to_bf16_avx512(const float *single, uint16_t *upper, size_t count) {
+    F32_TO_BF16
+}
+#endif
+
+void detent_f32_to_bf16(const float *single, uint16_t *upper, size_t count) {
+    DISPATCH(f32_to_bf16, single, upper, count);
+}

@@ -2,6 +2,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "dispatch.h"
 
@@ -48,6 +49,12 @@ void detent_level_scales(const float *x, const float *weights, size_t columns, s
                          const float *targets, size_t target_count, const detent_levels *levels,
                          float *scales) {
     DISPATCH(level_scales, x, weights, columns, lanes, targets, target_count, levels, scales);
+}
+
+void detent_half_scales(const float *x, const float *weights, size_t columns, size_t lanes,
+                        const float *targets, size_t target_count, size_t turns,
+                        const detent_levels *levels, float *scales) {
+    DISPATCH(half_scales, x, weights, columns, lanes, targets, target_count, turns, levels, scales);
 }
 
 void detent_level_codes(const float *x, const float *counts, size_t columns, size_t lanes,

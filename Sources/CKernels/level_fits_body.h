@@ -122,6 +122,118 @@ TARGET static void FUNCTION(level_scales)(const float *x, const float *weights, 
     }
 }
 
+/* Rounds to the nearest finite halves, ties to even, and NaN to 0. */
+TARGET static inline __attribute__((always_inline)) void FUNCTION(round_to_halves)(float *values) {
+    for (int j = 0; j < LANES; j++) {
+        float value = values[j], limit = 65504.0f;
+        float above = value > -limit ? value : -limit;
+        float inside = value == value ? (above < limit ? above : limit) : 0.0f;
+        uint32_t bits, half, rounded;
+        memcpy(&bits, &inside, 4);
+        uint32_t rest = bits & 0x7FFFFFFF;
+        float magnitude;
+        memcpy(&magnitude, &rest, 4);
+        float subnormal = (magnitude + 0.5f) - 0.5f; /* ulp(0.5) is 2^-24 */
+        memcpy(&half, &subnormal, 4);
+        rounded = (rest + 0xFFF + (rest >> 13 & 1)) & ~0x1FFFu;
+        half = (rest < 0x38800000 ? half : rounded) | (bits & 0x80000000);
+        memcpy(&values[j], &half, 4);
+    }
+}
+
+/* add_level_sums without minimums and without the sum of levels. Where no weight comes to lie beyond the
+   levels, which are whole numbers then, nothing need be clamped. */
+TARGET static inline __attribute__((always_inline)) void FUNCTION(add_scale_sums)(
+    const float *x, const float *weights, size_t columns, size_t lanes, const float *inverse_scales,
+    const detent_levels *levels, int is_inside, float *ll, float *lx) {
+    const float zeros[LANES] = {0};
+    for (size_t column = 0; column < columns; column++) {
+        const float *value = x + column * lanes, *weight = weights + column * lanes;
+        float level[LANES];
+        if (is_inside) {
+            for (int j = 0; j < LANES; j++)
+                level[j] = (value[j] * inverse_scales[j] + 12582912.0f) - 12582912.0f;
+        } else {
+            FUNCTION(round_to_levels)(value, zeros, inverse_scales, levels, level);
+        }
+        for (int j = 0; j < LANES; j++) {
+            float weighted = weight[j] * level[j];
+            ll[j] += weighted * level[j];
+            lx[j] += weighted * value[j];
+        }
+    }
+}
+
+TARGET static void FUNCTION(half_scales)(const float *x, const float *weights, size_t columns,
+                                         size_t lanes, const float *targets, size_t target_count,
+                                         size_t turns, const detent_levels *levels, float *scales) {
+    const float zeros[LANES] = {0};
+    float end = -levels->lowest < levels->highest ? -levels->lowest : levels->highest;
+    for (size_t lane = 0; lane < lanes; lane += LANES) {
+        float extreme[LANES] = {0}, xx[LANES] = {0}, lowest[LANES], best[LANES] = {0};
+        float scale[LANES], inverse[LANES];
+        int is_tame = levels->step_count == 0;
+        for (size_t column = 0; column < columns; column++) {
+            const float *value = x + column * lanes + lane;
+            const float *weight = weights + column * lanes + lane;
+            for (int j = 0; j < LANES; j++) {
+                extreme[j] = fabsf(value[j]) > fabsf(extreme[j]) ? value[j] : extreme[j];
+                xx[j] += weight[j] * value[j] * value[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) {
+            lowest[j] = INFINITY;
+            /* Below, a target times the inverse may be infinite. */
+            is_tame &= extreme[j] == 0.0f || fabsf(extreme[j]) > 1e-30f;
+            extreme[j] = fabsf(extreme[j]) < FLT_MIN ? 0.0f : 1.0f / extreme[j];
+        }
+        for (size_t target = 0; target < target_count; target++) {
+            float ll[LANES] = {0}, lx[LANES] = {0};
+            for (int j = 0; j < LANES; j++) inverse[j] = targets[target] * extreme[j];
+            if (is_tame && fabsf(targets[target]) < end + 0.25f)
+                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverse, levels, 1, ll, lx);
+            else
+                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverse, levels, 0, ll, lx);
+            for (int j = 0; j < LANES; j++)
+                scale[j] = ll[j] > 0.0f ? lx[j] / ll[j] : 0.0f;
+            FUNCTION(round_to_halves)(scale);
+            for (int j = 0; j < LANES; j++) {
+                float error = scale[j] * scale[j] * ll[j] - 2.0f * scale[j] * lx[j] + xx[j];
+                best[j] = error < lowest[j] ? scale[j] : best[j];
+                lowest[j] = error < lowest[j] ? error : lowest[j];
+            }
+        }
+        for (int j = 0; j < LANES; j++) {
+            scale[j] = best[j];
+            lowest[j] = INFINITY;
+        }
+        for (size_t turn = 0; turn < turns; turn++) {
+            float ll[LANES] = {0}, lx[LANES] = {0}, errors[LANES] = {0};
+            for (int j = 0; j < LANES; j++)
+                inverse[j] = fabsf(scale[j]) < FLT_MIN ? 0.0f : 1.0f / scale[j];
+            for (size_t column = 0; column < columns; column++) {
+                const float *value = x + column * lanes + lane;
+                const float *weight = weights + column * lanes + lane;
+                float level[LANES];
+                FUNCTION(round_to_levels)(value, zeros, inverse, levels, level);
+                for (int j = 0; j < LANES; j++) {
+                    float error = scale[j] * level[j] - value[j], weighted = weight[j] * level[j];
+                    errors[j] += weight[j] * error * error;
+                    ll[j] += weighted * level[j];
+                    lx[j] += weighted * value[j];
+                }
+            }
+            for (int j = 0; j < LANES; j++) {
+                best[j] = errors[j] < lowest[j] ? scale[j] : best[j];
+                lowest[j] = errors[j] < lowest[j] ? errors[j] : lowest[j];
+                scale[j] = ll[j] > 0.0f ? lx[j] / ll[j] : scale[j];
+            }
+            FUNCTION(round_to_halves)(scale);
+        }
+        for (int j = 0; j < LANES; j++) scales[lane + j] = best[j];
+    }
+}
+
 TARGET static void FUNCTION(level_codes)(const float *x, const float *counts, size_t columns,
                                          size_t lanes, const float *scales, const float *minimums,
                                          const float *inverse_scales, const detent_levels *levels,

@@ -80,7 +80,8 @@ package final class DriftMeter {
                 rebasing: input.values[rows.lowerBound * columns..<rows.upperBound * columns])
             accumulateGram(
                 of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },
-                into: half?.hessian ?? rest, workers: workers)
+                into: half?.hessian ?? rest, isRounded: original.weights.precision == .bf16,
+                workers: workers)
             guard let half, let index = group.walk else { continue }
             try advance(walk: index, to: role)
             guard
@@ -105,7 +106,7 @@ package final class DriftMeter {
     /// Lets the model as it was pass the half layer that a matrix belongs to.
     private func advance(walk index: Int, to role: TensorRole) throws {
         guard let layer = role.layer else { return }
-        let recorder = Recorder()
+        let recorder = Recorder(memory: original.memory)
         try walks[index].advance(
             through: role.module.isAttention ? .attention : .feedForward, ofLayer: layer,
             observer: recorder)
@@ -118,14 +119,18 @@ package final class DriftMeter {
     }
 
     private final class Recorder: LinearInputObserver {
-        var inputs: [TensorRole: Matrix] = [:]
+        private let memory: MatrixMemory
+        private(set) var inputs: [TensorRole: Matrix] = [:]
+
+        init(memory: MatrixMemory) { self.memory = memory }
 
         func replacements(
             for roles: [TensorRole], input: LinearInput, decoder: Decoder
         ) throws -> [TensorRole: LinearMatrix] {
             if roles[0].expert == nil, input.stream == nil {
-                inputs[roles[0]] = Matrix(
-                    rows: input.tokens.count, columns: input.columns, input.values)
+                let copy = try memory.matrix(rows: input.tokens.count, columns: input.columns)
+                _ = copy.elements.update(fromContentsOf: input.values)
+                inputs[roles[0]] = copy
             }
             return [:]
         }

@@ -1,3 +1,4 @@
+import Inference
 import Kernels
 
 /// Sums over the inputs of linear layers.
@@ -7,10 +8,12 @@ enum InputStatistics {
     /// - Parameters:
     ///   - input: (tokens, columns).
     ///   - weights: one per token, none of them negative.
+    ///   - precision: of what is multiplied.
     ///   - workers: the threads to sum on; the result does not depend on them.
     /// - Returns: the whole symmetric matrix.
     static func hessian(
-        of input: UnsafeMutableBufferPointer<Float>, weights: [Float], workers: Workers
+        of input: UnsafeMutableBufferPointer<Float>, weights: [Float], precision: Precision = .f32,
+        workers: Workers
     ) -> Matrix {
         let tokens = weights.count
         let columns = input.count / tokens
@@ -18,7 +21,7 @@ enum InputStatistics {
         let gram = Matrix(rows: columns, columns: columns)
         accumulateGram(
             of: UnsafeBufferPointer(input), factors: weights.map { $0.squareRoot() }, into: gram,
-            workers: workers)
+            isRounded: precision == .bf16, workers: workers)
         mirrorGram(gram)
         for index in gram.elements.indices { gram.elements[index] /= Float(tokens) }
         return gram

@@ -49,10 +49,13 @@ package final class SequentialQuantizer: LinearInputObserver {
             ?? (weights.isEmpty
                 ? Matrix(rows: input.columns, columns: input.columns)
                 : InputStatistics.hessian(
-                    of: input.values, weights: weights, workers: decoder.workers))
+                    of: input.values, weights: weights, precision: decoder.weights.precision,
+                    workers: decoder.workers))
         return try quantize(Request(roles: roles, hessian: hessian, drift: drift))
             .reduce(into: [:]) { result, entry in
-                result[entry.key] = LinearMatrix(entry.value, bias: decoder.bias(of: entry.key))
+                result[entry.key] = LinearMatrix(
+                    entry.value, bias: decoder.bias(of: entry.key),
+                    precision: decoder.weights.precision)
             }
     }
 }

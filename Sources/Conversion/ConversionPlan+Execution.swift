@@ -95,16 +95,29 @@ extension ConversionPlan {
         if recipe.method == .gptq || recipe.scalesChannels { try checkTokenizer(of: output) }
         let plan =
             recipe.scalesChannels ? try scalingChannels(&summary, workers, progress) : self
-        switch recipe.method {
-        case .encode: try plan.encode(tensors.indices, to: output, workers, progress)
-        case .rtn: try plan.roundToNearest(to: output, &summary, workers, progress)
-        case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
+        // What takes one thread need not keep the others waiting.
+        try workers.run {
+            switch recipe.method {
+            case .encode: try plan.encode(tensors.indices, to: output, workers, progress)
+            case .rtn: try plan.roundToNearest(to: output, &summary, workers, progress)
+            case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
+            }
+        } beside: {
+            try checkTokenizer(of: output)
+            try stateSourceDigest(in: output)
         }
-        try checkTokenizer(of: output)
         try checkGaps(summary.gaps)
         try output.finish(recipe, progress: progress)
         summary.byteCount = output.paths.reduce(0) { $0 + (FileSystem.byteCount($1) ?? 0) }
         return summary
+    }
+
+    /// Puts the digest of the source where the output's metadata keep a place for it.
+    private func stateSourceDigest(in output: PendingOutput) throws {
+        guard recipe.statesSourceDigest, let writer = output.sink as? GGUFWriter else { return }
+        var metadata = metadata
+        metadata[Provenance.sourceDigestKey] = .string(try input.contentDigest())
+        try writer.replaceMetadata(metadata)
     }
 
     /// Puts the files as they are into a DTZ file.
@@ -155,6 +168,7 @@ extension ConversionPlan {
                     of: tensor.target.rows, length: rowsPerPiece(tensor.target)
                 ) { rows in
                     try encode(rows, of: tensor, index: index, to: output)
+                    input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
                 }
                 progress.advance(phase, by: 1)
             }

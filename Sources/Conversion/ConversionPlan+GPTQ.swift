@@ -15,6 +15,7 @@ extension ConversionPlan {
         guard let model, !recipe.calibrationWindows.isEmpty else {
             preconditionFailure("GPTQ needs a model and calibration text; the command checks both")
         }
+        try LAPACK.checkInstalled()
         let windows =
             recipe.calibrationWindows
             + CalibrationWindows.random(
@@ -32,7 +33,9 @@ extension ConversionPlan {
         let driftMeter =
             recipe.compensatesDrift
             ? try DriftMeter(
-                Decoder(model, positionCount: windows[0].count, workers: workers),
+                Decoder(
+                    model, positionCount: windows[0].count, workers: workers,
+                    memory: activationMemory, precision: recipe.precision),
                 sequences: windows, comparedTokenCount: comparedTokenCount(model))
             : nil
         let quantizer = SequentialQuantizer(

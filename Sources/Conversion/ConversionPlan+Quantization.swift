@@ -86,6 +86,7 @@ extension ConversionPlan {
             let rows = tiles[index]
             let weights = Matrix(rows: rows.count, columns: target.columns)
             try source.decode(rows, into: weights.elements)
+            input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
             let result = try named(tensor, firstRow: rows.lowerBound) {
                 () throws(QuantizationError) in
                 try RoundToNearest().quantize(
@@ -215,7 +216,8 @@ extension ConversionPlan {
     ) throws {
         let batch = TokenBatch(windows)
         let decoder = try Decoder(
-            model, positionCount: batch.sequenceLength, workers: workers)
+            model, positionCount: batch.sequenceLength, workers: workers, memory: activationMemory,
+            precision: recipe.precision)
         let phase = Phase(name, unit: "layers")
         try progress.phase(phase, total: model.description.layerCount) {
             let hidden = try decoder.hiddenStates(of: batch, observer: layers) { _ in

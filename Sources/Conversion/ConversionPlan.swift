@@ -2,6 +2,7 @@ import Architectures
 import BlockFormats
 import ByteIO
 import GGUFFormat
+import Kernels
 import OrderedCollections
 import TensorIR
 import Tokenization
@@ -72,12 +73,18 @@ public struct ConversionPlan: Sendable {
     public let allocation: Allocation?
     /// What people should know before it starts.
     public private(set) var notes: [String]
+    /// Where the activations of calibration text lie: in memory as far as the recipe allows.
+    let activationMemory: MatrixMemory
 
     /// - Throws: `ModelError`, `FormatError`, `SystemError`.
     public init(input: Checkpoint, outputPath: String, recipe: Recipe) throws {
         self.input = input
         self.outputPath = outputPath
         self.recipe = recipe
+        activationMemory =
+            recipe.activationByteLimit.map {
+                MatrixMemory(byteLimit: $0, folder: splitPath(outputPath).folder)
+            } ?? .unlimited
         format = OutputFormat(path: outputPath, dialect: recipe.dialect(of: input))
         try ConversionPlan.checkDistinct(input: input, outputPath: outputPath, format: format)
 

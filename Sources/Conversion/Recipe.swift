@@ -1,5 +1,6 @@
 import Calibration
 import DTZFormat
+import Inference
 import Quantization
 import TensorIR
 
@@ -42,6 +43,8 @@ public struct Recipe: Sendable {
     public var compensatesDrift = true
     public var columnOrder = ColumnOrder.activation
     public var tokenWeighting = TokenWeighting.attention
+    /// Of the products that calibration text takes. Weights are exact whatever it is.
+    public var precision = Precision.f32
     /// Calibration text, as windows of token ids of one length.
     public var calibrationWindows: [[Int32]] = []
     /// Windows of random tokens that GPTQ sees beside those of the text; nil: one for sixteen of these.
@@ -60,11 +63,17 @@ public struct Recipe: Sendable {
     public var isStrict = false
     /// What the output shall say of its origin, over what it says anyway: see `Provenance`.
     public var provenance: Metadata = [:]
+    /// Whether the source's digest, for which `provenance` keeps a place, is found and stated while the
+    /// tensors of a single GGUF file are made.
+    public var statesSourceDigest = false
     /// Whether weights that are quantized already may be quantized again where that changes them.
     public var allowsRequantizing = false
     /// Shards of at most this many bytes, for Hugging Face outputs.
     public var maximumShardByteCount: Int?
     public var threadCount: Int?
+    /// Bytes that the activations of calibration text may take in memory; what is beyond lies in temporary
+    /// files beside the output. nil: no limit.
+    public var activationByteLimit: Int?
     /// How a DTZ file is written.
     public var compression = DTZOptions()
 

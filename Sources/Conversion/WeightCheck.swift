@@ -1,5 +1,6 @@
 import Architectures
 import BlockFormats
+import ByteIO
 import Kernels
 import Quantization
 import TensorIR
@@ -19,7 +20,7 @@ extension ConversionPlan {
                 ? Float.greatestFiniteMagnitude : tensor.target.encoding.largestWeight
             for role in tensor.exported?.roles ?? [] {
                 try model.tensors[role]?.checkWeights(
-                    limit: limit, for: tensor.target.encoding, workers)
+                    limit: limit, for: tensor.target.encoding, workers, of: input.mappedFiles)
             }
         }
     }
@@ -31,20 +32,55 @@ extension LanguageModel {
     func checkWeights(_ workers: Workers) throws {
         for source in tensors.values {
             try source.checkWeights(
-                limit: .greatestFiniteMagnitude, for: source.descriptor.encoding, workers)
+                limit: .greatestFiniteMagnitude, for: source.descriptor.encoding, workers,
+                of: MappedFiles([]))
         }
     }
 }
 
 extension TensorSource {
     fileprivate func checkWeights(
-        limit: Float, for encoding: Encoding, _ workers: Workers
+        limit: Float, for encoding: Encoding, _ workers: Workers, of files: MappedFiles
     ) throws {
-        _ = try mapDecodedRows(workers) { weights, rows in
-            try weights.checkWeights(
-                limit: limit, for: encoding, columns: descriptor.columns,
-                firstRow: rows.lowerBound, of: descriptor.name)
+        let (columns, size) = (descriptor.columns, descriptor.rowByteCount)
+        let codec = try RowCodec(descriptor.encoding, columns: columns)
+        let length = max(1, (1 << 20) / max(1, size))
+        try workers.forEachRange(of: descriptor.rows, length: length) { rows in
+            try withBytes(rows: rows) { bytes in
+                guard !bytes.areWithin(limit, as: descriptor.encoding) else { return }
+                let weights = Matrix(rows: rows.count, columns: columns)
+                codec.decode(bytes, into: weights.elements)
+                try UnsafeBufferPointer(weights.elements).checkWeights(
+                    limit: limit, for: encoding, columns: columns, firstRow: rows.lowerBound,
+                    of: descriptor.name)
+            }
+            files.consumed(rows.count * size)
         }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// Whether numbers of 16 bits are known to be finite and of magnitude `limit` at most, without decoding
+    /// them; false where only decoding tells.
+    fileprivate func areWithin(_ limit: Float, as encoding: Encoding) -> Bool {
+        let half = Float16.greatestFiniteMagnitude
+        switch encoding {
+        case .scalar(.f16) where limit >= Float(half):
+            return hasMagnitudes16(atMost: Int16(half.bitPattern))
+        case .scalar(.bf16):
+            return hasMagnitudes16(atMost: Int16(truncatingIfNeeded: limit.bitPattern >> 16))
+        default: return false
+        }
+    }
+
+    /// Whether floats of 16 bits, whose bits have the order of their magnitudes, are such; false also where
+    /// they do not lie at even addresses.
+    private func hasMagnitudes16(atMost limit: Int16) -> Bool {
+        guard UInt(bitPattern: baseAddress).isMultiple(of: 2) else { return false }
+        let bits = assumingMemoryBound(to: Int16.self)
+        var largest: Int16 = 0
+        for index in bits.indices { largest = Swift.max(largest, bits[index] & 0x7FFF) }
+        return largest <= limit
     }
 }
 

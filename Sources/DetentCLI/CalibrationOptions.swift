@@ -1,6 +1,7 @@
 import ArgumentParser
 import ByteIO
 import Conversion
+import Inference
 import TensorIR
 
 /// What is known about the inputs of a model's matrices.
@@ -16,6 +17,20 @@ struct CalibrationOptions: ParsableArguments {
 
     @Flag(help: "Fail where a matrix would be rounded without statistics of its own.")
     var strict = false
+
+    @Option(
+        help: ArgumentHelp(
+            "gptq, awq: precision of the products that the text takes: f32, or bf16, which is faster where the "
+                + "processor has instructions for it.",
+            valueName: "type"))
+    var precision = Precision.f32
+
+    @Option(
+        help: ArgumentHelp(
+            "gptq, awq: memory for what the text makes of each layer, such as 2GB; the rest lies in a temporary "
+                + "file beside the output (default: no limit).",
+            valueName: "size"))
+    var maxMemory: ByteSize?
 
     func check(method: QuantizeCommand.Method) throws {
         if method.needsCalibration, imatrix != nil {

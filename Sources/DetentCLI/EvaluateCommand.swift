@@ -4,6 +4,7 @@ import BundledData
 import ByteIO
 import Conversion
 import Evaluation
+import Inference
 import Reporting
 import TensorIR
 import Tokenization
@@ -53,6 +54,13 @@ struct EvaluateCommand: RootCommand {
         completion: .file())
     var calibrationText: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Precision of the products with matrices: f32, or bf16, about twice as fast where the processor has "
+                + "instructions for it; sums are in f32.",
+            valueName: "type"))
+    var precision = Precision.f32
+
     @OptionGroup(title: "Windows") var windows: WindowOptions
     @OptionGroup(title: "Gates") var gates: GateOptions
     @OptionGroup(title: "Outputs") var outputs: EvaluationOutputOptions
@@ -89,8 +97,9 @@ struct EvaluateCommand: RootCommand {
         let other = try reference.map { path in
             try Compared(path, with: subject, on: corpus, context: windows.ctx)
         }
-        let plan = EvaluationPlan(
+        var plan = EvaluationPlan(
             convention: windows.convention, windowLimit: windows.chunks, threadCount: work.threads)
+        plan.precision = precision
         if gates.needInterval {
             try plan.checkInterval(ids: subject.ids, beginningOfText: subject.beginningOfText)
         }
@@ -113,6 +122,7 @@ struct EvaluateCommand: RootCommand {
             text: EvaluationReport.Text(
                 name: corpus.name, digest: corpus.digest, tokenCount: subject.ids.count),
             result: result)
+        report.precision = precision
         report.leakage = leakage
         report.spelling = { [tokenizer = subject.tokenizer] in tokenizer.decode($0) }
         report.regression = try baseline?.regression(of: report)
@@ -124,20 +134,23 @@ struct EvaluateCommand: RootCommand {
     }
 }
 
+extension Precision: ExpressibleByArgument {}
+
 extension EvaluateCommand {
     /// Multiple-choice tasks instead of a text.
     private func answer(_ file: TaskOptions.File) throws {
         let questions = try tasks.questions(in: file)
         let checkpoint = try ModelFile.open(model ?? BundledData.defaultModelPath, isRun: true)
         let tokenizer = try Tokenizer(checkpoint: checkpoint)
-        let plan = EvaluationPlan(convention: windows.convention, threadCount: work.threads)
+        var plan = EvaluationPlan(convention: windows.convention, threadCount: work.threads)
+        plan.precision = precision
         let result = try plan.answer(
             questions, with: LanguageModel(checkpoint),
             encode: { try tokenizer.encode($0, addSpecial: true, parseSpecial: false) },
             progress: work.progress)
         let report = ChoiceReport(
             model: ModelSummary(named: checkpoint), kind: file.kind, path: file.path,
-            result: result)
+            result: result, precision: precision)
         try outputs.write(json: report.json, table: report.tableText)
     }
 }

@@ -74,6 +74,8 @@ struct QuantizeCommand: RootCommand {
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
         recipe.isStrict = calibration.strict
+        recipe.precision = calibration.precision
+        recipe.activationByteLimit = calibration.maxMemory?.byteCount
         let windows = try calibration.windows(
             for: input, isNeeded: method.needsCalibration || size.isGiven)
         recipe.calibrationWindows = windows?.windows.ids ?? []
@@ -83,6 +85,7 @@ struct QuantizeCommand: RootCommand {
         if size.isGiven { try windows?.check(LanguageModel(input)) }
         recipe.budget = try size.budget(
             of: input, outputPath: paths.outputPath, recipe: recipe, progress: work.progress)
+        recipe.statesSourceDigest = statesSourceDigest
         if !dryRun {
             recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: false)
         }
@@ -100,6 +103,13 @@ struct QuantizeCommand: RootCommand {
         let summary = try plan.execute(progress: work.progress)
         let result = SummaryText(summary, plan: plan, elapsed: .now - start)
         try StandardStream.output.write("\n" + result.text)
+    }
+
+    /// Whether the source's digest can wait: the output is one file of metadata and tensors in any order.
+    private var statesSourceDigest: Bool {
+        method == .rtn && !file.noProvenance && file.replay == nil
+            && OutputFormat(path: paths.outputPath) == .gguf
+            && !OutputFormat.isCompressed(paths.outputPath)
     }
 
     private func calibrationText(
@@ -161,11 +171,14 @@ struct QuantizeCommand: RootCommand {
             options.values["random-windows"] = .value(String(recipe.decidedRandomWindowCount))
         }
         func digest(_ body: () throws -> String) rethrows -> String {
-            isPlanned ? String(repeating: "0", count: 64) : try body()
+            isPlanned ? Provenance.missingDigest : try body()
         }
         var provenance = Provenance(
             version: versionText, recipe: options.text, sourceName: paths.inputName,
-            digests: ["source": try digest(input.contentDigest)])
+            digests: [
+                "source": recipe.statesSourceDigest
+                    ? Provenance.missingDigest : try digest(input.contentDigest)
+            ])
         provenance.digests["calibration"] = recipe.calibrationDigest
         provenance.digests["imatrix"] = try calibration.imatrix.map { path in
             try digest { try MappedFile(path: path).withBytes(ContentDigest.sha256) }

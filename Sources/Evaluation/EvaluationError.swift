@@ -22,6 +22,7 @@ public enum EvaluationError: Error, Sendable, Hashable {
     public enum Difference: String, Sendable, Hashable {
         case text = "another text"
         case convention = "another convention"
+        case precision = "another precision"
         case windows = "other windows"
         case reference = "another reference"
     }

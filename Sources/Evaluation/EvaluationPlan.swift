@@ -10,6 +10,8 @@ public struct EvaluationPlan: Sendable {
     public var windowLimit: Int?
     /// Threads to work on; nil takes one per processor. Figures do not depend on it.
     public var threadCount: Int?
+    /// Of the products of all models that run. What was kept of a reference is as precise as it was then.
+    public var precision = Precision.f32
 
     public init(convention: Convention, windowLimit: Int? = nil, threadCount: Int? = nil) {
         self.convention = convention
@@ -59,7 +61,8 @@ public struct EvaluationPlan: Sendable {
     ) throws -> EvaluationResult {
         let workers = Workers(threadCount: threadCount)
         func decoder(_ model: LanguageModel) throws -> Decoder {
-            try Decoder(model, positionCount: convention.context, workers: workers)
+            try Decoder(
+                model, positionCount: convention.context, workers: workers, precision: precision)
         }
         var evaluator =
             switch reference {
@@ -115,7 +118,8 @@ public struct EvaluationPlan: Sendable {
         }
         let workers = Workers(threadCount: threadCount)
         let decoder = try Decoder(
-            model, positionCount: Evaluator.paddedLength(longest), workers: workers)
+            model, positionCount: Evaluator.paddedLength(longest), workers: workers,
+            precision: precision)
         return try Evaluator(model: decoder, workers: workers).answer(tasks, progress: progress)
     }
 }

@@ -15,7 +15,7 @@ package struct Evaluator {
     /// Hears of the model's predictions, where they are kept.
     package var recorder: (any RowRecorder)?
     /// Tokens that go through the models together, at least one window.
-    package var tokensPerBatch = 2048
+    package var tokensPerBatch = 8192
     /// Logits of one model that are held at a time; 2²⁴ are 64 MiB.
     package var logitsPerTile = 1 << 24
 

@@ -133,7 +133,9 @@ extension EvaluationPlan {
         let workers = Workers(threadCount: threadCount)
         return try KeptStates(
             path: path, key: key,
-            decoder: Decoder(reference, positionCount: convention.context, workers: workers),
+            decoder: Decoder(
+                reference, positionCount: convention.context, workers: workers,
+                precision: precision),
             windows: convention.windows(
                 of: ids, beginningOfText: beginningOfText, limit: windowLimit),
             progress: progress)
@@ -147,7 +149,8 @@ extension EvaluationPlan {
         let windows = try convention.windows(
             of: ids, beginningOfText: beginningOfText, limit: windowLimit)
         let workers = Workers(threadCount: threadCount)
-        let decoder = try Decoder(model, positionCount: convention.context, workers: workers)
+        let decoder = try Decoder(
+            model, positionCount: convention.context, workers: workers, precision: precision)
         return try Evaluator(model: decoder, reference: reference, workers: workers)
             .evaluate(windows, convention: convention, progress: progress)
     }

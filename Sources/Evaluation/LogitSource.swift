@@ -19,6 +19,6 @@ extension Decoder: LogitSource {
     package var vocabularySize: Int { description.vocabularySize }
 
     package func hiddenStates(of windows: [[Int32]]) throws -> Matrix {
-        try hiddenStates(of: TokenBatch(windows))
+        try hiddenStates(ofSequences: windows)
     }
 }

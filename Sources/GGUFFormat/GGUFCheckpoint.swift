@@ -18,7 +18,8 @@ public enum GGUFCheckpoint {
             path: path, dialect: .gguf,
             metadata: parts.count > 1 ? GGUFSplit.withoutKeys(metadata) : metadata,
             tensors: parts.flatMap(\.tensors),
-            files: parts.map(\.file.path), byteCount: parts.reduce(0) { $0 + $1.file.bytes.count })
+            files: parts.map(\.file.path), byteCount: parts.reduce(0) { $0 + $1.file.bytes.count },
+            mappedFiles: MappedFiles(parts.map(\.file)))
     }
 
     private static func parts(beside opened: GGUFFile) throws -> [GGUFFile] {

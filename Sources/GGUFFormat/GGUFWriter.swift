@@ -8,6 +8,8 @@ import TensorIR
 /// given, as llama.cpp demands. Nothing appears under the output's name before `finish()`.
 public final class GGUFWriter: TensorSink {
     private let output: ShardedOutput
+    private let descriptors: [TensorDescriptor]
+    private let headerByteCount: Int
     /// The files that `finish()` makes.
     public let paths: [String]
 
@@ -46,6 +48,8 @@ public final class GGUFWriter: TensorSink {
                 ShardedOutput.Place(file: number, offset: $1, byteCount: $0.byteCount)
             }
         }
+        self.descriptors = descriptors
+        headerByteCount = files[0].header.count
         output = try ShardedOutput(files, places: places)
     }
 
@@ -82,6 +86,14 @@ public final class GGUFWriter: TensorSink {
 
     public func write(_ bytes: UnsafeRawBufferPointer, tensor index: Int, at offset: Int) throws {
         try output.write(bytes, tensor: index, at: offset)
+    }
+
+    /// Puts other metadata of the same size into a single file, before `finish()`.
+    /// - Throws: `SystemError` when the disk refuses.
+    public func replaceMetadata(_ metadata: Metadata) throws {
+        let header = try GGUFWriter.layout(metadata: metadata, descriptors: descriptors).header
+        precondition(paths.count == 1 && header.count == headerByteCount, "the data would move")
+        try output.write(header, file: 0, at: 0)
     }
 
     /// Reads back the metadata that the first file holds, which has no name yet.

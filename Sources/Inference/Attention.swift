@@ -13,6 +13,7 @@ struct Attention: Sendable {
     private let scale: Float
     private let softcap: Float?
     private let penalty: DistancePenalty?
+    private let precision: Precision
     /// Positions that a query sees, its own included.
     private let window: Int?
 
@@ -34,7 +35,8 @@ struct Attention: Sendable {
 
     private static let queriesPerBlock = 128
 
-    init(_ description: DecoderDescription, layer: Int) {
+    init(_ description: DecoderDescription, layer: Int, precision: Precision) {
+        self.precision = precision
         let scale = description.attentionScale(ofLayer: layer)
         self.scale = scale
         headSize = description.headSize
@@ -50,14 +52,15 @@ struct Attention: Sendable {
     private var keyValueWidth: Int { keyValueHeadCount * headSize }
     private var queryWidth: Int { headCount * headSize }
 
-    /// One head of one sequence: `output` (query, headCount × headSize) gets that head's columns.
+    /// One head of one sequence: `output` (query, headCount × headSize) gets that head's columns, and may be
+    /// where the queries are.
     func attend(
         queries: UnsafePointer<Float>, queryCount: Int, head: Int, past: Past,
         into output: UnsafeMutablePointer<Float>
     ) {
         forEachBlock(queries: queries, queryCount: queryCount, head: head, past: past) { block in
             let values = past.values + block.positions.lowerBound * keyValueWidth
-            multiplyRows(
+            precision.multiplyRows(
                 MatrixOperand(block.probabilities, stride: block.positions.count),
                 MatrixOperand(values + keyValueColumn(of: head), stride: keyValueWidth),
                 into: output + block.queries.lowerBound * queryWidth + head * headSize,
@@ -91,7 +94,7 @@ struct Attention: Sendable {
             let keys = past.keys + positions.lowerBound * keyValueWidth
             withScratch(block.count * positions.count) { scores in
                 guard let first = scores.baseAddress else { return }
-                multiplyRows(
+                precision.multiplyRows(
                     MatrixOperand(
                         queries + start * queryWidth + head * headSize, stride: queryWidth),
                     MatrixOperand(

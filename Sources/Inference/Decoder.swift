@@ -8,6 +8,8 @@ import Kernels
 package final class Decoder: Sendable {
     package let weights: DecoderWeights
     package let workers: Workers
+    /// Where the activations of all tokens of a batch lie.
+    package let memory: MatrixMemory
     let layers: [DecoderLayer]
     private let positionCount: Int
     private let embedding: Embedding
@@ -19,10 +21,15 @@ package final class Decoder: Sendable {
     ///   - weights: the weights, which stay where they are.
     ///   - positionCount: positions that any sequence may reach.
     ///   - workers: the threads to compute on; the results do not depend on them.
+    ///   - memory: where the activations of all tokens of a batch lie.
     /// - Throws: `UnsupportedEncoding` for weights that no decoder exists for.
-    package init(_ weights: DecoderWeights, positionCount: Int, workers: Workers) throws {
+    package init(
+        _ weights: DecoderWeights, positionCount: Int, workers: Workers,
+        memory: MatrixMemory = .unlimited
+    ) throws {
         self.weights = weights
         self.workers = workers
+        self.memory = memory
         self.positionCount = positionCount
         // Layers with the same rotations share a table.
         var tables: [RotaryEmbedding: RotaryTable] = [:]
@@ -39,10 +46,21 @@ package final class Decoder: Sendable {
         head = try OutputHead(weights)
     }
 
+    /// The same model on other threads.
+    private init(_ decoder: Decoder, workers: Workers) {
+        (weights, layers) = (decoder.weights, decoder.layers)
+        (embedding, head) = (decoder.embedding, decoder.head)
+        (positionCount, self.workers) = (decoder.positionCount, workers)
+        memory = decoder.memory
+    }
+
     package convenience init(
-        _ model: LanguageModel, positionCount: Int, workers: Workers
+        _ model: LanguageModel, positionCount: Int, workers: Workers,
+        memory: MatrixMemory = .unlimited, precision: Precision = .f32
     ) throws {
-        try self.init(DecoderWeights(model), positionCount: positionCount, workers: workers)
+        try self.init(
+            DecoderWeights(model, precision: precision), positionCount: positionCount,
+            workers: workers, memory: memory)
     }
 
     /// The residual stream after the last layer, (tokens, hiddenSize), before the final norm.
@@ -66,10 +84,38 @@ package final class Decoder: Sendable {
         return hidden
     }
 
+    /// Tokens that a thread takes through all layers by itself, at least one sequence.
+    private static let tokensPerItem = 1024
+
+    /// The residual stream after the last layer, (tokens, hiddenSize), of sequences of one length.
+    ///
+    /// Many sequences are shared out among the threads, and each thread takes its own through all layers: its
+    /// products are as large as they can be, and no thread waits for another between them. Which sequences
+    /// go together depends on their length alone.
+    ///
+    /// - Parameter sequences: at least one.
+    /// - Returns: a row for each token, sequence after sequence.
+    /// - Throws: `ModelError` for a token or a position that the model does not have.
+    package func hiddenStates(ofSequences sequences: [[Int32]]) throws -> Matrix {
+        let length = max(1, sequences.first?.count ?? 0)
+        let sequencesPerItem = max(1, Decoder.tokensPerItem / length)
+        guard sequences.count > sequencesPerItem else {
+            return try hiddenStates(of: TokenBatch(sequences))
+        }
+        let all = Matrix(rows: sequences.count * length, columns: description.hiddenSize)
+        let alone = Decoder(self, workers: .current)
+        try workers.forEachRange(of: sequences.count, length: sequencesPerItem) { range in
+            let hidden = try alone.hiddenStates(of: TokenBatch(Array(sequences[range])))
+            let rows = range.lowerBound * length..<range.upperBound * length
+            _ = all.rows(rows).update(fromContentsOf: hidden.elements)
+        }
+        return all
+    }
+
     /// The residual stream before the first layer, (tokens, hiddenSize).
     package func embedded(_ batch: TokenBatch) throws -> Matrix {
         precondition(batch.startPosition + batch.sequenceLength <= positionCount)
-        return try embedding.embed(batch, workers)
+        return try embedding.embed(batch, memory: memory, workers)
     }
 
     /// Sends the residual stream of a batch through some layers, in place; the other parameters are those
@@ -78,7 +124,8 @@ package final class Decoder: Sendable {
         _ hidden: Matrix, through range: Range<Int>, of batch: TokenBatch, cache: KVCache? = nil,
         observer: (any LinearInputObserver)? = nil, layerDone: (Int) -> Void = { _ in }
     ) throws {
-        let scratch = LayerScratch(tokenCount: batch.tokenCount, description: description)
+        let scratch = LayerScratch(
+            tokenCount: batch.tokenCount, description: description, memory: memory)
         for layer in range {
             try LayerPass(
                 decoder: self, index: layer, batch: batch, hidden: hidden, scratch: scratch,

@@ -45,6 +45,6 @@ struct DecoderLayer: Sendable {
             norm: try norm(.keyNorm, width: description.keyValueHeadCount * headSize),
             rotary: rotary)
         values = preparation(norm: nil, rotary: nil)
-        attention = Attention(description, layer: layer)
+        attention = Attention(description, layer: layer, precision: model.precision)
     }
 }

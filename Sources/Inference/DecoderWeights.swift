@@ -5,21 +5,31 @@ import TensorIR
 /// What a decoder is made of: a description and the tensors that it asks for.
 package struct DecoderWeights: Sendable {
     package let description: DecoderDescription
+    /// Of products with matrices.
+    package let precision: Precision
     private let tensors: [TensorRole: any TensorSource]
 
-    package init(_ description: DecoderDescription, tensors: [TensorRole: any TensorSource]) {
+    package init(
+        _ description: DecoderDescription, tensors: [TensorRole: any TensorSource],
+        precision: Precision = .f32
+    ) {
         (self.description, self.tensors) = (description, tensors)
+        self.precision = precision
     }
 
-    package init(_ model: LanguageModel) {
+    package init(_ model: LanguageModel, precision: Precision = .f32) {
         self.init(
             model.description,
-            tensors: Dictionary(uniqueKeysWithValues: model.tensors.map { ($0.key, $0.value) }))
+            tensors: Dictionary(
+                uniqueKeysWithValues: model.tensors.map { ($0.key, $0.value) }),
+            precision: precision)
     }
 
     /// A module's weights and bias, nil where the model has no such weights.
     func matrix(_ role: TensorRole) throws -> LinearMatrix? {
-        try tensors[role].map { try LinearMatrix($0, bias: vector(role.bias)) }
+        try tensors[role].map {
+            try LinearMatrix($0, bias: vector(role.bias), precision: precision)
+        }
     }
 
     func requiredMatrix(_ role: TensorRole) throws -> LinearMatrix {
@@ -31,7 +41,8 @@ package struct DecoderWeights: Sendable {
     func outputMatrix() throws -> LinearMatrix {
         let role = TensorRole(description.isOutputTied ? .tokenEmbedding : .output)
         guard let source = tensors[role] else { throw ModelError(missing: role) }
-        return try LinearMatrix(source, bias: vector(TensorRole(.output, .bias)))
+        return try LinearMatrix(
+            source, bias: vector(TensorRole(.output, .bias)), precision: precision)
     }
 
     /// A vector's elements, or nil where the model has none of that role.

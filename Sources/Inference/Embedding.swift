@@ -44,8 +44,8 @@ struct Embedding: Sendable {
 
     /// - Returns: (tokens, hiddenSize).
     /// - Throws: `ModelError` for a token or a position that the model does not have.
-    func embed(_ batch: TokenBatch, _ workers: Workers) throws -> Matrix {
-        let embedded = Matrix(rows: batch.tokenCount, columns: tokens.columns)
+    func embed(_ batch: TokenBatch, memory: MatrixMemory, _ workers: Workers) throws -> Matrix {
+        let embedded = try memory.matrix(rows: batch.tokenCount, columns: tokens.columns)
         for (row, id) in batch.ids.enumerated() {
             guard (0..<tokens.rows).contains(Int(id)) else {
                 throw ModelError(
@@ -55,7 +55,7 @@ struct Embedding: Sendable {
         }
         let hidden: Matrix
         if let projection {
-            hidden = Matrix(rows: batch.tokenCount, columns: hiddenSize)
+            hidden = try memory.matrix(rows: batch.tokenCount, columns: hiddenSize)
             try projection.multiply(embedded.elements, into: hidden.elements, workers: workers)
         } else {
             hidden = embedded

@@ -5,26 +5,24 @@ import TensorIR
 extension LayerPass {
     func addAttention(of input: Matrix) throws {
         let projections = try matrices([.query, .key, .value], input: input)
-        let heads = [
-            (scratch.queries, layer.queries), (scratch.keys, layer.keys),
-            (scratch.values, layer.values),
-        ]
-        for (matrix, (target, preparation)) in zip(projections, heads) {
-            try matrix.multiply(input.elements, into: target.elements, workers: workers)
-            preparation.apply(to: target, of: batch, workers)
-        }
-        attend()
-        let output = try matrices([.attentionOutput], input: scratch.attended)[0]
-        try add(output, times: scratch.attended, postNorm: .attentionPostNorm)
+        let (queries, keys) = (try scratch(.queries), try scratch(.keys))
+        let values = try scratch(.values)
+        let heads = [(queries, layer.queries), (keys, layer.keys), (values, layer.values)]
+        try LinearMatrix.multiply(
+            input.elements, by: zip(projections, heads).map { ($0, $1.0.elements) },
+            workers: workers)
+        for (target, preparation) in heads { preparation.apply(to: target, of: batch, workers) }
+        attend(queries, keys, values)
+        let output = try matrices([.attentionOutput], input: queries)[0]
+        try add(output, times: queries, postNorm: .attentionPostNorm)
     }
 
-    private func attend() {
-        cache?.store(keys: scratch.keys, values: scratch.values, of: batch, layer: index)
+    /// What the queries make of the values takes the queries' place.
+    private func attend(_ queries: Matrix, _ keys: Matrix, _ values: Matrix) {
+        cache?.store(keys: keys, values: values, of: batch, layer: index)
         cache?.decode(layer: index, count: batch.startPosition + batch.sequenceLength, workers)
         let headCount = description.headCount
-        let (queries, keys, values) = (scratch.queries, scratch.keys, scratch.values)
         let (index, batch, cache, attention) = (index, batch, cache, layer.attention)
-        let attended = scratch.attended
         workers.forEach(batch.sequenceCount * headCount) { item in
             let (sequence, head) = item.quotientAndRemainder(dividingBy: headCount)
             let row = sequence * batch.sequenceLength
@@ -34,7 +32,7 @@ extension LayerPass {
                     keys: keys.pointer(toRow: row), values: values.pointer(toRow: row), count: 0)
             attention.attend(
                 queries: queries.pointer(toRow: row), queryCount: batch.sequenceLength, head: head,
-                past: past, into: attended.pointer(toRow: row))
+                past: past, into: queries.pointer(toRow: row))
         }
     }
 }

@@ -7,9 +7,10 @@ extension LayerPass {
             return try addMixture(experts, of: input)
         }
         let matrices = FeedForwardModules(isGated: description.isGated)
-        try activate(matrices, input, into: scratch.activated)
-        let down = try self.matrices([matrices.down], input: scratch.activated)[0]
-        try add(down, times: scratch.activated, postNorm: .feedForwardPostNorm)
+        let activated = try scratch(.activated)
+        try activate(matrices, input, into: activated)
+        let down = try self.matrices([matrices.down], input: activated)[0]
+        try add(down, times: activated, postNorm: .feedForwardPostNorm)
     }
 
     /// The first half of a feed-forward: activation(gate(x)) · up(x), or activation(up(x)) without a gate.
@@ -59,19 +60,19 @@ extension LinearMatrix {
         _ x: Matrix, applying activation: DecoderDescription.Activation,
         times factor: LinearMatrix?, into result: Matrix, _ workers: Workers
     ) throws {
-        try LinearMatrix.forEachTile(tokens: x.rows, rows: rows, workers: workers) { tokens, tile in
-            let input = x.pointer(toRow: tokens.lowerBound)
-            let output = result.pointer(toRow: tokens.lowerBound, column: tile.lowerBound)
-            try withScratch(tile.count * columns) { weights in
-                try decode(tile, into: weights)
-                product(
-                    input, weights, into: output, stride: rows, tokens: tokens.count, tile: tile)
+        let grid = TileGrid(
+            tokens: x.rows, rows: rows, columns: columns, isLone: workers.isInsideOfItem)
+        try Activations.with(
+            x.elements, columns: columns, rounded: isRounding(tokens: x.rows), workers
+        ) { x in
+            try workers.forEach(grid.count) { item in
+                let (tokens, tile) = grid[item]
+                let output = result.pointer(toRow: tokens.lowerBound, column: tile.lowerBound)
+                try multiply(x[tokens], tile: tile, into: output, stride: rows)
                 try withScratch(factor == nil ? 0 : tokens.count * tile.count) { factors in
                     if let factor, let first = factors.baseAddress {
-                        try factor.decode(tile, into: weights)
-                        factor.product(
-                            input, weights, into: first, stride: tile.count, tokens: tokens.count,
-                            tile: tile)
+                        try factor.multiply(
+                            x[tokens], tile: tile, into: first, stride: tile.count)
                     }
                     for token in 0..<tokens.count {
                         let row = UnsafeMutableBufferPointer(

@@ -12,7 +12,7 @@ import Darwin
 extension LayerPass {
     /// Each expert's tokens are gathered and multiplied together. Results are added in the experts' order.
     func addMixture(_ experts: DecoderDescription.Experts, of input: Matrix) throws {
-        let result = scratch.result
+        let result = try scratch(.result)
         result.elements.update(repeating: 0)
         let routing = Routing(scores: try scores(.router, input, count: experts.count), experts)
         for (expert, visits) in routing.visits.enumerated() {
@@ -34,7 +34,7 @@ extension LayerPass {
             }
             try add(.shared, of: input, visits: visits, to: result)
         }
-        addResult(postNorm: .feedForwardPostNorm)
+        addResult(result, postNorm: .feedForwardPostNorm)
     }
 
     private func scores(

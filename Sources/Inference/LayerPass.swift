@@ -30,9 +30,10 @@ struct LayerPass {
             try addAttention(of: normed(.attentionNorm))
         case .parallel:
             // Both halves read the stream as it was, so the second norm has a place of its own.
-            let input = normed(.attentionNorm)
+            let input = try normed(.attentionNorm)
             let isShared = layer.norms[.feedForwardNorm] == nil
-            let second = isShared ? input : normed(.feedForwardNorm, into: scratch.secondNormed)
+            let second =
+                try isShared ? input : normed(.feedForwardNorm, into: scratch(.secondNormed))
             try addAttention(of: input)
             try addFeedForward(of: second)
         case .normedStream:
@@ -60,9 +61,11 @@ struct LayerPass {
     }
 
     /// What a half reads: the residual stream itself where it has no norm.
-    private func normed(_ module: TensorRole.Module, into target: Matrix? = nil) -> Matrix {
+    private func normed(
+        _ module: TensorRole.Module, into target: Matrix? = nil
+    ) throws -> Matrix {
         guard let norm = layer.norms[module] else { return hidden }
-        let target = target ?? scratch.normed
+        let target = try target ?? scratch(.normed)
         norm.apply(to: hidden, into: target, workers)
         return target
     }
@@ -74,16 +77,16 @@ struct LayerPass {
         _ matrix: LinearMatrix, times input: Matrix, postNorm: TensorRole.Module
     ) throws {
         let isPlain = layer.norms[postNorm] == nil && description.residualScale == 1
-        let target = isPlain ? hidden : scratch.result
+        let target = try isPlain ? hidden : scratch(.result)
         try matrix.multiply(
             input.elements, into: target.elements, adding: isPlain, workers: workers)
-        if !isPlain { addResult(postNorm: postNorm) }
+        if !isPlain { addResult(target, postNorm: postNorm) }
     }
 
-    /// hidden += residualScale × postNorm(scratch.result)
-    func addResult(postNorm: TensorRole.Module) {
+    /// hidden += residualScale × postNorm(result)
+    func addResult(_ result: Matrix, postNorm: TensorRole.Module) {
         let (norm, scale) = (layer.norms[postNorm], description.residualScale)
-        let (result, hidden) = (scratch.result, hidden)
+        let hidden = hidden
         workers.forEachRange(of: hidden.rows, length: 256) { range in
             for row in range {
                 let (added, x) = (result.row(row), hidden.row(row))
@@ -137,28 +140,44 @@ struct LayerPass {
 
 /// Activations of one layer, allocated once and used for all of them.
 package final class LayerScratch {
-    private let tokenCount: Int
-    private let description: DecoderDescription
-
-    package init(tokenCount: Int, description: DecoderDescription) {
-        (self.tokenCount, self.description) = (tokenCount, description)
+    enum Slot: Hashable {
+        /// (tokens, hiddenSize): what the norm before a half gives.
+        case normed
+        /// The same for the second half of a parallel layer.
+        case secondNormed
+        /// (tokens, hiddenSize): what a half gives, where that cannot be added to the residual stream at once.
+        case result
+        /// (tokens, headCount × headSize): queries, and later what they make of the values.
+        case queries
+        /// (tokens, keyValueHeadCount × headSize)
+        case keys, values
+        /// (tokens, feedForwardSize)
+        case activated
     }
 
-    /// (tokens, hiddenSize): what the norm before a half gives.
-    private(set) lazy var normed = matrix(description.hiddenSize)
-    /// The same for the second half of a parallel layer.
-    private(set) lazy var secondNormed = matrix(description.hiddenSize)
-    /// (tokens, hiddenSize): what a half gives, where that cannot be added to the residual stream at once.
-    private(set) lazy var result = matrix(description.hiddenSize)
-    /// (tokens, headCount × headSize)
-    private(set) lazy var queries = matrix(description.headCount * description.headSize)
-    /// (tokens, keyValueHeadCount × headSize)
-    private(set) lazy var keys = matrix(description.keyValueHeadCount * description.headSize)
-    private(set) lazy var values = matrix(description.keyValueHeadCount * description.headSize)
-    /// (tokens, headCount × headSize)
-    private(set) lazy var attended = matrix(description.headCount * description.headSize)
-    /// (tokens, feedForwardSize)
-    private(set) lazy var activated = matrix(description.feedForwardSize)
+    private let tokenCount: Int
+    private let description: DecoderDescription
+    private let memory: MatrixMemory
+    private var matrices: [Slot: Matrix] = [:]
 
-    private func matrix(_ columns: Int) -> Matrix { Matrix(rows: tokenCount, columns: columns) }
+    package init(
+        tokenCount: Int, description: DecoderDescription, memory: MatrixMemory = .unlimited
+    ) {
+        (self.tokenCount, self.description, self.memory) = (tokenCount, description, memory)
+    }
+
+    /// - Throws: `SystemError` where there is no room for the matrix.
+    func callAsFunction(_ slot: Slot) throws -> Matrix {
+        if let matrix = matrices[slot] { return matrix }
+        let columns =
+            switch slot {
+            case .normed, .secondNormed, .result: description.hiddenSize
+            case .queries: description.headCount * description.headSize
+            case .keys, .values: description.keyValueHeadCount * description.headSize
+            case .activated: description.feedForwardSize
+            }
+        let matrix = try memory.matrix(rows: tokenCount, columns: columns)
+        matrices[slot] = matrix
+        return matrix
+    }
 }

@@ -16,21 +16,25 @@ package struct LinearMatrix: Sendable {
     package let columns: Int
     /// Added to the outputs.
     package let bias: [Float]?
+    /// Of products with many tokens.
+    private let precision: Precision
 
     /// Weights that stay where they are and are decoded a tile at a time.
-    package init(_ source: any TensorSource, bias: [Float]? = nil) throws(UnsupportedEncoding) {
+    package init(
+        _ source: any TensorSource, bias: [Float]? = nil, precision: Precision = .f32
+    ) throws(UnsupportedEncoding) {
         let descriptor = source.descriptor
         let codec = try RowCodec(descriptor.encoding, columns: descriptor.columns)
         storage = .encoded(source, codec)
         (rows, columns) = (descriptor.rows, descriptor.columns)
-        self.bias = bias
+        (self.bias, self.precision) = (bias, precision)
     }
 
     /// Weights in memory.
-    package init(_ matrix: Matrix, bias: [Float]? = nil) {
+    package init(_ matrix: Matrix, bias: [Float]? = nil, precision: Precision = .f32) {
         storage = .decoded(matrix)
         (rows, columns) = (matrix.rows, matrix.columns)
-        self.bias = bias
+        (self.bias, self.precision) = (bias, precision)
     }
 
     /// Decodes some rows into `buffer`, (rows, columns).
@@ -50,80 +54,112 @@ package struct LinearMatrix: Sendable {
     package func decoded(workers: Workers) throws -> Matrix {
         if case .decoded(let matrix) = storage { return matrix }
         let matrix = Matrix(rows: rows, columns: columns)
-        try workers.forEachRange(of: rows, length: LinearMatrix.rowsPerTile) { range in
+        try workers.forEachRange(of: rows, length: TileGrid.rowsPerTile) { range in
             try decode(range, into: matrix.rows(range))
         }
         return matrix
     }
+}
 
-    /// Weight rows that are decoded at once: small enough for the cache, large enough for the product.
-    static let rowsPerTile = 192
-    /// Weight rows that are decoded at once for a few tokens: a decoded tile meets each token once, so it
-    /// should not leave the innermost cache, and small matrices should still occupy all threads.
-    static let rowsPerSmallTile = 16
-    /// Tokens that one product takes. Decoding a tile is then a few percent of multiplying by it.
-    static let tokensPerTile = 512
-
+extension LinearMatrix {
     /// output (tokens, rows) = input (tokens, columns) · weightsᵀ + bias, added to what is there if asked.
     package func multiply(
         _ input: UnsafeMutableBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>,
         adding: Bool = false, workers: Workers
     ) throws {
+        try LinearMatrix.multiply(
+            input, by: [(self, output)], adding: adding, workers: workers)
+    }
+
+    /// The products of several matrices with one input, shared out among the threads as one piece of work.
+    static func multiply(
+        _ input: UnsafeMutableBufferPointer<Float>,
+        by matrices: [(matrix: LinearMatrix, output: UnsafeMutableBufferPointer<Float>)],
+        adding: Bool = false, workers: Workers
+    ) throws {
+        let columns = matrices.first?.matrix.columns ?? 0
         let tokens = input.count / max(columns, 1)
-        precondition(input.count == tokens * columns && output.count == tokens * rows)
-        nonisolated(unsafe) let (input, output) = (input, output)
-        try LinearMatrix.forEachTile(tokens: tokens, rows: rows, workers: workers) { tokens, tile in
-            guard let x = input.baseAddress, let y = output.baseAddress else { return }
-            try withScratch(tile.count * columns) { weights in
-                try decode(tile, into: weights)
-                product(
-                    x + tokens.lowerBound * columns, weights,
-                    into: y + tokens.lowerBound * rows + tile.lowerBound, stride: rows,
-                    tokens: tokens.count, tile: tile, adding: adding)
+        precondition(input.count == tokens * columns)
+        let grids = matrices.map { matrix, output in
+            precondition(matrix.columns == columns && output.count == tokens * matrix.rows)
+            return TileGrid(
+                tokens: tokens, rows: matrix.rows, columns: columns, isLone: workers.isInsideOfItem)
+        }
+        nonisolated(unsafe) let matrices = matrices
+        let isRounded = matrices.contains { $0.matrix.isRounding(tokens: tokens) }
+        try Activations.with(input, columns: columns, rounded: isRounded, workers) { x in
+            try workers.forEach(grids.reduce(0) { $0 + $1.count }) { item in
+                var (item, place) = (item, 0)
+                while item >= grids[place].count {
+                    item -= grids[place].count
+                    place += 1
+                }
+                let (matrix, output) = matrices[place]
+                let (tokens, tile) = grids[place][item]
+                guard let y = output.baseAddress else { return }
+                try matrix.multiply(
+                    x[tokens], tile: tile,
+                    into: y + tokens.lowerBound * matrix.rows + tile.lowerBound,
+                    stride: matrix.rows, adding: adding)
             }
         }
     }
 
-    /// One tile's product with some tokens, bias included.
-    func product(
-        _ x: UnsafePointer<Float>, _ weights: UnsafeMutableBufferPointer<Float>,
-        into y: UnsafeMutablePointer<Float>, stride: Int, tokens: Int, tile: Range<Int>,
+    /// Whether a product with so many tokens is one of rounded numbers.
+    func isRounding(tokens: Int) -> Bool { precision == .bf16 && tokens > fewRows }
+
+    /// One tile's product with some tokens, bias included: `y` (tokens, tile), its rows `stride` apart.
+    func multiply(
+        _ x: Activations, tile: Range<Int>, into y: UnsafeMutablePointer<Float>, stride: Int,
         adding: Bool = false
-    ) {
-        guard let tileStart = weights.baseAddress else { return }
-        multiplyRows(
-            MatrixOperand(x, stride: columns),
-            MatrixOperand(tileStart, stride: columns, transposed: true),
-            into: y, stride: stride, rows: tokens, inner: columns, columns: tile.count,
-            adding: adding)
+    ) throws {
+        let tokens = x.count
+        if isRounding(tokens: tokens), let rounded = x.rounded {
+            try withRounded(tile) { weights in
+                multiplyRounded(
+                    RoundedOperand(rounded, stride: columns),
+                    RoundedOperand(weights, stride: columns, transposed: true), into: y,
+                    stride: stride, rows: tokens, inner: columns, columns: tile.count,
+                    keep: adding ? 1 : 0)
+            }
+        } else if try !addDots(x, tile: tile, into: y, stride: stride, adding: adding) {
+            try withScratch(tile.count * columns) { weights in
+                guard let first = weights.baseAddress else { return }
+                try decode(tile, into: weights)
+                multiplyRows(
+                    MatrixOperand(x.floats, stride: columns),
+                    MatrixOperand(first, stride: columns, transposed: true),
+                    into: y, stride: stride, rows: tokens, inner: columns, columns: tile.count,
+                    adding: adding)
+            }
+        }
         guard let bias else { return }
         for token in 0..<tokens {
             for row in tile { y[token * stride + row - tile.lowerBound] += bias[row] }
         }
     }
 
-    /// Cuts a product into work items of a shape that depends on the product alone.
-    static func forEachTile(
-        tokens: Int, rows: Int, workers: Workers,
-        _ body: @Sendable (_ tokens: Range<Int>, _ tile: Range<Int>) throws -> Void
-    ) throws {
-        let rowsPerTile = tokens <= fewRows ? rowsPerSmallTile : LinearMatrix.rowsPerTile
-        let tiles = (rows + rowsPerTile - 1) / rowsPerTile
-        let chunks = (tokens + tokensPerTile - 1) / tokensPerTile
-        try workers.forEach(tiles * chunks) { item in
-            let (chunk, tile) = item.quotientAndRemainder(dividingBy: tiles)
-            try body(
-                chunk * tokensPerTile..<min(tokens, (chunk + 1) * tokensPerTile),
-                tile * rowsPerTile..<min(rows, (tile + 1) * rowsPerTile))
+    /// The product with a few tokens straight from the encoded weights, where there is a kernel for it.
+    private func addDots(
+        _ x: Activations, tile: Range<Int>, into y: UnsafeMutablePointer<Float>, stride: Int,
+        adding: Bool
+    ) throws -> Bool {
+        guard x.count <= fewRows, case .encoded(let source, let codec) = storage, codec.hasDots
+        else { return false }
+        try source.withBytes(rows: tile) { bytes in
+            for token in 0..<x.count {
+                let (x, out) = (x.floats + token * columns, y + token * stride)
+                guard adding else {
+                    codec.dots(of: bytes, with: x, into: out)
+                    continue
+                }
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: tile.count) { dots in
+                    guard let first = dots.baseAddress else { return }
+                    codec.dots(of: bytes, with: x, into: first)
+                    for row in dots.indices { out[row] += dots[row] }
+                }
+            }
         }
+        return true
     }
-}
-
-/// Lends uninitialized memory for the length of a call.
-func withScratch<Result>(
-    _ count: Int, _ body: (UnsafeMutableBufferPointer<Float>) throws -> Result
-) rethrows -> Result {
-    let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: count * 4, alignment: 64)
-    defer { raw.deallocate() }
-    return try body(raw.bindMemory(to: Float.self))
 }

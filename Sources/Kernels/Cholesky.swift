@@ -30,7 +30,7 @@ package final class DoubleMatrix: @unchecked Sendable {
     package func factorUpper() throws(NotPositiveDefinite) {
         // What is row-major and upper to us is column-major and lower to LAPACK: A = L·Lᵀ, L = Uᵀ.
         let order = Int32(self.order)
-        let status = LAPACKE_dpotrf(
+        let status = LAPACK.shared.factorize(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), order, elements.baseAddress, order)
         precondition(status >= 0, "LAPACK refused a factorization (argument \(-status))")
         guard status == 0 else { throw NotPositiveDefinite(minor: Int(status)) }
@@ -42,7 +42,7 @@ package final class DoubleMatrix: @unchecked Sendable {
     /// Replaces the upper factor that `factorUpper` left by its inverse, which is upper too.
     package func invertUpperTriangle() throws(NotPositiveDefinite) {
         let order = Int32(self.order)
-        let status = LAPACKE_dtrtri(
+        let status = LAPACK.shared.invertTriangle(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), CChar(UInt8(ascii: "N")), order,
             elements.baseAddress, order)
         precondition(status >= 0, "LAPACK refused an inversion (argument \(-status))")

@@ -10,15 +10,17 @@
 ///   - x: (rows, columns), row-major without gaps.
 ///   - factors: what each row is multiplied by first.
 ///   - gram: (columns, columns).
+///   - isRounded: whether what is multiplied is rounded to bfloat16 first.
 ///   - workers: the threads to sum on.
 package func accumulateGram(
-    of x: UnsafeBufferPointer<Float>, factors: [Float], into gram: Matrix, workers: Workers
+    of x: UnsafeBufferPointer<Float>, factors: [Float], into gram: Matrix, isRounded: Bool = false,
+    workers: Workers
 ) {
     let columns = gram.columns
     precondition(gram.rows == columns && x.count == factors.count * columns)
     let width = GramPanels.width
     let blockCount = (columns + width - 1) / width
-    let panels = GramPanels(columns: columns)
+    let panels = GramPanels(columns: columns, isRounded: isRounded)
     for start in stride(from: 0, to: factors.count, by: GramPanels.rowsPerChunk) {
         let rows = start..<min(start + GramPanels.rowsPerChunk, factors.count)
         panels.load(x, rows: rows, factors: factors, workers: workers)
@@ -29,11 +31,9 @@ package func accumulateGram(
                 blockRow += 1
             }
             let blockColumn = item - before
-            multiply(
-                panels.operand(blockRow, transposed: true), panels.operand(blockColumn),
-                into: gram.pointer(toRow: blockRow * width, column: blockColumn * width),
-                stride: columns, rows: min(width, columns - blockRow * width), inner: rows.count,
-                columns: min(width, columns - blockColumn * width), keep: 1)
+            panels.addProduct(
+                of: blockRow, and: blockColumn, rows: rows.count,
+                to: gram.pointer(toRow: blockRow * width, column: blockColumn * width))
         }
     }
 }
@@ -52,13 +52,14 @@ private struct GramPanels {
     /// Rows that are summed at a time: a panel of them fits a second-level cache.
     static let rowsPerChunk = 512
 
-    /// (block × row, column of the block)
+    /// (block × row, column of the block); numbers of 16 bits take the first half of a row.
     private let storage: Matrix
     private let columns: Int
+    private let isRounded: Bool
 
-    init(columns: Int) {
+    init(columns: Int, isRounded: Bool) {
         let blockCount = (columns + GramPanels.width - 1) / GramPanels.width
-        self.columns = columns
+        (self.columns, self.isRounded) = (columns, isRounded)
         storage = Matrix(rows: blockCount * GramPanels.rowsPerChunk, columns: GramPanels.width)
     }
 
@@ -68,23 +69,54 @@ private struct GramPanels {
         guard let start = x.baseAddress else { return }
         nonisolated(unsafe) let source = start
         workers.forEachRange(of: rows.count, length: 64) { range in
-            for row in range {
-                let factor = factors[rows.lowerBound + row]
-                let from = source + (rows.lowerBound + row) * columns
-                for first in stride(from: 0, to: columns, by: GramPanels.width) {
-                    let block = first / GramPanels.width
-                    let to = storage.pointer(toRow: block * GramPanels.rowsPerChunk + row)
-                    for column in 0..<min(GramPanels.width, columns - first) {
-                        to[column] = from[first + column] * factor
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: GramPanels.width) { scaled in
+                for row in range {
+                    let factor = factors[rows.lowerBound + row]
+                    let from = source + (rows.lowerBound + row) * columns
+                    for first in stride(from: 0, to: columns, by: GramPanels.width) {
+                        let part = UnsafeMutableBufferPointer(
+                            rebasing: scaled[..<min(GramPanels.width, columns - first)])
+                        for column in part.indices { part[column] = from[first + column] * factor }
+                        store(part, block: first / GramPanels.width, row: row)
                     }
                 }
             }
         }
     }
 
-    func operand(_ block: Int, transposed: Bool = false) -> MatrixOperand {
-        MatrixOperand(
-            storage.pointer(toRow: block * GramPanels.rowsPerChunk), stride: GramPanels.width,
-            transposed: transposed)
+    private func store(_ part: UnsafeMutableBufferPointer<Float>, block: Int, row: Int) {
+        let to = start(of: block) + row * GramPanels.width
+        guard isRounded else { return to.update(from: part.baseAddress ?? to, count: part.count) }
+        BFloat16.round(
+            UnsafeBufferPointer(part),
+            into: UnsafeMutableBufferPointer(start: bits(to), count: part.count))
+    }
+
+    /// target += aᵀ · b for two blocks of columns a and b.
+    func addProduct(
+        of first: Int, and second: Int, rows: Int, to target: UnsafeMutablePointer<Float>
+    ) {
+        let (a, b) = (start(of: first), start(of: second))
+        let (width, stride) = (GramPanels.width, columns)
+        let (height, length) = (
+            min(width, columns - first * width), min(width, columns - second * width)
+        )
+        guard isRounded else {
+            return multiply(
+                MatrixOperand(a, stride: width, transposed: true), MatrixOperand(b, stride: width),
+                into: target, stride: stride, rows: height, inner: rows, columns: length, keep: 1)
+        }
+        multiplyRounded(
+            RoundedOperand(bits(a), stride: 2 * width, transposed: true),
+            RoundedOperand(bits(b), stride: 2 * width),
+            into: target, stride: stride, rows: height, inner: rows, columns: length, keep: 1)
+    }
+
+    private func bits(_ start: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt16> {
+        UnsafeMutableRawPointer(start).assumingMemoryBound(to: UInt16.self)
+    }
+
+    private func start(of block: Int) -> UnsafeMutablePointer<Float> {
+        storage.pointer(toRow: block * GramPanels.rowsPerChunk)
     }
 }

@@ -1,3 +1,7 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
 /// A row-major matrix of `Float` in memory that threads share.
 ///
 /// A class on purpose: matrices of activations are hundreds of megabytes, and a copy that nobody
@@ -5,18 +9,37 @@
 package final class Matrix: @unchecked Sendable {
     package let rows: Int
     package let columns: Int
+    /// A page of the processor's next larger size, in bytes: a strided walk through a matrix of many ordinary
+    /// pages finds few of them in the processor's table.
+    private static let hugePage = 1 << 21
     /// (rows, columns), row-major, aligned to a cache line.
     package let elements: UnsafeMutableBufferPointer<Float>
+    /// Whose the elements are; nil where they are the matrix's own.
+    private let owner: AnyObject?
 
     /// Makes a matrix of zeros.
     package init(rows: Int, columns: Int) {
         precondition(rows >= 0 && columns >= 0)
         self.rows = rows
         self.columns = columns
+        let byteCount = rows * columns * MemoryLayout<Float>.stride
         let raw = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: rows * columns * MemoryLayout<Float>.stride, alignment: 64)
+            byteCount: byteCount, alignment: byteCount < Matrix.hugePage ? 64 : Matrix.hugePage)
+        #if canImport(Glibc)
+        // Advice only: where it is not taken, large matrices lie in as many small pages.
+        if byteCount >= Matrix.hugePage { madvise(raw.baseAddress, byteCount, MADV_HUGEPAGE) }
+        #endif
         elements = raw.bindMemory(to: Float.self)
         elements.initialize(repeating: 0)
+        owner = nil
+    }
+
+    /// Makes a matrix of elements that live as long as their owner.
+    init(
+        rows: Int, columns: Int, _ elements: UnsafeMutableBufferPointer<Float>, of owner: AnyObject
+    ) {
+        precondition(elements.count == rows * columns)
+        (self.rows, self.columns, self.elements, self.owner) = (rows, columns, elements, owner)
     }
 
     /// Makes a matrix of the given elements, row after row.
@@ -28,7 +51,9 @@ package final class Matrix: @unchecked Sendable {
 
     package func copied() -> Matrix { Matrix(rows: rows, columns: columns, elements) }
 
-    deinit { UnsafeMutableRawBufferPointer(elements).deallocate() }
+    deinit {
+        if owner == nil { UnsafeMutableRawBufferPointer(elements).deallocate() }
+    }
 
     package subscript(row: Int, column: Int) -> Float {
         get { elements[row * columns + column] }

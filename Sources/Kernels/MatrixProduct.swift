@@ -2,9 +2,9 @@ import COneDNN
 
 /// One operand of a product: where its first element stands and how far apart its rows are.
 package struct MatrixOperand {
-    let start: UnsafePointer<Float>
-    let stride: Int
-    let isTransposed: Bool
+    package let start: UnsafePointer<Float>
+    package let stride: Int
+    package let isTransposed: Bool
 
     /// - Parameters:
     ///   - start: the first element; the matrix must outlive the operand.

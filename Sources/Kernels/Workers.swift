@@ -1,5 +1,4 @@
 import COneDNN
-import CLAPACK
 import Dispatch
 import Synchronization
 
@@ -9,16 +8,20 @@ import Synchronization
 /// by one thread from start to end. That is what makes results the same for any thread count.
 package struct Workers: Sendable {
     package let threadCount: Int
+    /// Whether other threads are busy with other items, so that nothing is gained by cutting work small.
+    package let isInsideOfItem: Bool
 
     /// - Parameter threadCount: at least 1; nil takes one per processor.
     package init(threadCount: Int? = nil) {
-        self.threadCount = max(1, threadCount ?? ProcessorCount.active)
-        // LAPACK is called from our own threads, one factorization each.
-        openblas_set_num_threads(1)
+        self.init(max(1, threadCount ?? ProcessorCount.active), isInsideOfItem: false)
+    }
+
+    private init(_ threadCount: Int, isInsideOfItem: Bool) {
+        (self.threadCount, self.isInsideOfItem) = (threadCount, isInsideOfItem)
     }
 
     /// Only the thread that calls, for work inside of a work item.
-    package static let current = Workers(threadCount: 1)
+    package static let current = Workers(1, isInsideOfItem: true)
 
     /// Calls `body` for every number below `count`, each once, on up to `threadCount` threads.
     ///
@@ -31,7 +34,7 @@ package struct Workers: Sendable {
         let next = Atomic<Int>(0)
         let failure = Mutex<(item: Int, error: Failure)?>(nil)
         withoutActuallyEscaping(body) { body in
-            DispatchQueue.concurrentPerform(iterations: min(threadCount, count)) { _ in
+            @Sendable func work() {
                 omp_set_num_threads(1)
                 while true {
                     let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
@@ -46,8 +49,36 @@ package struct Workers: Sendable {
                     }
                 }
             }
+            let threadCount = min(threadCount, count)
+            guard threadCount > 1 else { return work() }
+            if !Crew.shared.perform(helperCount: threadCount - 1, work) {
+                DispatchQueue.concurrentPerform(iterations: threadCount) { _ in work() }
+            }
         }
         if let (_, error) = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Calls `body`, and `aside` at the same time on a thread of its own; where one thread is all there is,
+    /// after it.
+    ///
+    /// - Throws: what `body` throws, and otherwise what `aside` does; both have ended then.
+    package func run<Result>(
+        _ body: () throws -> Result, beside aside: @escaping @Sendable () throws -> Void
+    ) throws -> Result {
+        guard threadCount > 1 else {
+            let result = try body()
+            try aside()
+            return result
+        }
+        let failure = Mutex<(any Error)?>(nil)
+        let group = DispatchGroup()
+        DispatchQueue.global().async(group: group) {
+            do { try aside() } catch { failure.withLock { $0 = error } }
+        }
+        let result = Swift.Result { try body() }
+        group.wait()
+        if case .success = result, let error = failure.withLock({ $0 }) { throw error }
+        return try result.get()
     }
 
     /// Calls `body` for each run of at most `length` numbers below `count`.

@@ -103,7 +103,7 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     ) {
         let size = grid.bytesPerBlock
         withUnsafeTemporaryAllocation(
-            of: Int8.self, capacity: grid.weightsPerBlock * rows.count
+            of: Int8.self, capacity: grid.weightsPerBlock * Tile.lanes
         ) { codes in
             guard let codes = codes.baseAddress else { return }
             for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
@@ -129,8 +129,16 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         let count = columns.count
         guard count > 0, let first = levels.baseAddress else { return }
         let source = first + columns.lowerBound * Tile.lanes
+        let wholeCount = count / 8 * 8
+        for lane in stride(from: 0, to: laneCount, by: 8) {
+            for place in stride(from: 0, to: wholeCount, by: 8) {
+                transposeBytes(
+                    source + place * Tile.lanes + lane, Tile.lanes,
+                    into: codes + lane * count + place, count)
+            }
+        }
         for lane in 0..<laneCount {
-            for place in 0..<count {
+            for place in wholeCount..<count {
                 codes[lane &* count &+ place] = source[place &* Tile.lanes &+ lane]
             }
         }
@@ -156,6 +164,54 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
     func finish(_ report: QuantizationReport) -> QuantizedMatrix {
         QuantizedMatrix(bytes: [UInt8](bytes), codec: codec, rows: rows, report: report)
     }
+}
+
+/// Turns eight times eight bytes, from rows that are `stride` apart to rows that are `targetStride` apart.
+///
+/// Halves of the matrix change places, then quarters within these, then neighbours.
+@inline(__always)
+private func transposeBytes(
+    _ source: UnsafePointer<Int8>, _ stride: Int, into target: UnsafeMutablePointer<Int8>,
+    _ targetStride: Int
+) {
+    func row(_ index: Int) -> UInt64 {
+        let bytes = UnsafeRawPointer(source + index * stride)
+        return UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+    }
+    func exchange(_ a: inout UInt64, _ b: inout UInt64, _ shift: UInt64, _ mask: UInt64) {
+        let difference = (a &>> shift ^ b) & mask
+        b ^= difference
+        a ^= difference &<< shift
+    }
+    var (a, b, c, d) = (row(0), row(1), row(2), row(3))
+    var (e, f, g, h) = (row(4), row(5), row(6), row(7))
+    let halves: UInt64 = 0x0000_0000_FFFF_FFFF
+    exchange(&a, &e, 32, halves)
+    exchange(&b, &f, 32, halves)
+    exchange(&c, &g, 32, halves)
+    exchange(&d, &h, 32, halves)
+    let quarters: UInt64 = 0x0000_FFFF_0000_FFFF
+    exchange(&a, &c, 16, quarters)
+    exchange(&b, &d, 16, quarters)
+    exchange(&e, &g, 16, quarters)
+    exchange(&f, &h, 16, quarters)
+    let neighbours: UInt64 = 0x00FF_00FF_00FF_00FF
+    exchange(&a, &b, 8, neighbours)
+    exchange(&c, &d, 8, neighbours)
+    exchange(&e, &f, 8, neighbours)
+    exchange(&g, &h, 8, neighbours)
+    func store(_ row: UInt64, _ index: Int) {
+        UnsafeMutableRawPointer(target + index * targetStride).storeBytes(
+            of: row.littleEndian, as: UInt64.self)
+    }
+    store(a, 0)
+    store(b, 1)
+    store(c, 2)
+    store(d, 3)
+    store(e, 4)
+    store(f, 5)
+    store(g, 6)
+    store(h, 7)
 }
 
 /// A whole number of magnitude up to 128 as a byte, without the checks of a conversion: added to

@@ -1,10 +1,12 @@
 import ByteIO
 import Evaluation
+import Inference
 
 /// What an earlier evaluation left behind for later ones to be compared with: its JSON.
 public struct EvaluationBaseline: Sendable, Hashable {
     public let textDigest: String
     public let convention: String
+    public let precision: String
     public let context, stride: Int
     /// Nil for an evaluation without a reference.
     public let referencePerplexity: Double?
@@ -44,6 +46,8 @@ public struct EvaluationBaseline: Sendable, Hashable {
         (textDigest, self.convention, self.context, self.stride) = (
             digest, convention, context, stride
         )
+        // Reports of earlier versions do not say so: there was nothing else.
+        precision = json["precision"]?.string ?? Precision.f32.rawValue
         referencePerplexity = json["reference"]?["perplexity"]?.double
         var blocks: [EvaluationResult.Block] = []
         for (index, element) in elements.enumerated() {
@@ -75,6 +79,7 @@ public struct EvaluationBaseline: Sendable, Hashable {
         guard result.convention.name == convention, result.convention.context == context,
             result.convention.stride == stride
         else { throw .baselineDiffers(.convention) }
+        guard report.precision.rawValue == precision else { throw .baselineDiffers(.precision) }
         let regression = try Regression(of: result.blocks, since: blocks)
         switch (result.comparison?.referencePerplexity, referencePerplexity) {
         case (nil, nil): break

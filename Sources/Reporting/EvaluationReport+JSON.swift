@@ -16,6 +16,7 @@ extension EvaluationReport {
             "convention": .string(result.convention.name),
             "ctx": .integer(result.convention.context),
             "stride": .integer(result.convention.stride),
+            "precision": .string(precision.rawValue),
             "text": [
                 "path": .string(text.name), "tokens": .integer(text.tokenCount),
                 "sha256": .string(text.digest),

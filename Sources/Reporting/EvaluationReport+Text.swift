@@ -1,5 +1,6 @@
 import ByteIO
 import Evaluation
+import Inference
 
 extension EvaluationReport {
     /// The report as a table for a terminal.
@@ -102,6 +103,7 @@ extension EvaluationReport {
     var conventionLine: String {
         "\(result.convention); \(NumberFormatting.grouped(result.tokensScored)) tokens scored in "
             + "\(result.windowCount) \(result.windowCount == 1 ? "window" : "windows")"
+            + (precision.note.map { ", \($0)" } ?? "")
     }
 
     private var figures: TextTable {
@@ -152,4 +154,9 @@ extension EvaluationReport {
         gates.isEmpty
             ? "" : "\n" + gates.map { "\($0.isPassed ? "pass" : "FAIL")  \($0)\n" }.joined()
     }
+}
+
+extension Precision {
+    /// What is said beside figures that did not come about exactly.
+    var note: String? { self == .f32 ? nil : "products in \(rawValue)" }
 }

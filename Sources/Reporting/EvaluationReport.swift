@@ -1,5 +1,6 @@
 import ByteIO
 import Evaluation
+import Inference
 
 /// What an evaluation found, about which model, on which text.
 ///
@@ -13,6 +14,8 @@ public struct EvaluationReport: Sendable {
     public var reference: ModelSummary?
     public var text: Text
     public var result: EvaluationResult
+    /// Of the products that the figures come from.
+    public var precision = Precision.f32
     public var gates: [Gate]
     /// Against an earlier evaluation.
     public var regression: Regression?

@@ -29,7 +29,8 @@ public enum SafetensorsCheckpoint {
             },
             documents: try documents(beside: weights),
             tensors: files.flatMap(\.tensors),
-            files: files.map(\.file.path), byteCount: files.reduce(0) { $0 + $1.file.bytes.count })
+            files: files.map(\.file.path), byteCount: files.reduce(0) { $0 + $1.file.bytes.count },
+            mappedFiles: MappedFiles(files.map(\.file)))
     }
 
     /// The file to start from: the path itself, or what a folder holds.

@@ -27,13 +27,15 @@ public struct Checkpoint: Sendable {
     public var files: [String]
     /// Bytes on disk of all files that hold tensors.
     public var byteCount: Int
+    /// The files as they are mapped, for whoever is done with parts of them.
+    public var mappedFiles: MappedFiles
     /// What the files were before their tensors were compressed, where writers would make others.
     public var originals: [OriginalFile] = []
 
     public init(
         path: String, dialect: Dialect, metadata: Metadata = [:],
         documents: OrderedDictionary<String, [UInt8]> = [:], tensors: [any TensorSource],
-        files: [String] = [], byteCount: Int = 0
+        files: [String] = [], byteCount: Int = 0, mappedFiles: MappedFiles = MappedFiles([])
     ) {
         self.path = path
         self.dialect = dialect
@@ -42,6 +44,7 @@ public struct Checkpoint: Sendable {
         self.tensors = tensors
         self.files = files
         self.byteCount = byteCount
+        self.mappedFiles = mappedFiles
     }
 
     /// A document parsed as JSON, or nil where there is none of that name.

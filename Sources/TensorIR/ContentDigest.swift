@@ -1,3 +1,4 @@
+import ByteIO
 import Crypto
 
 /// SHA-256 (FIPS 180-4) of bytes and of tensors.
@@ -21,6 +22,19 @@ package enum ContentDigest {
         var stream = Stream()
         stream.update(bytes)
         return hexadecimal(stream.finish())
+    }
+
+    /// The digest of a file, in hexadecimal; what has been read of it is given back.
+    package static func sha256(_ file: MappedFile) -> String {
+        file.withBytes { bytes in
+            var stream = Stream()
+            for start in stride(from: 0, to: bytes.count, by: 1 << 24) {
+                let range = start..<min(start + (1 << 24), bytes.count)
+                stream.update(UnsafeRawBufferPointer(rebasing: bytes[range]))
+                file.release(range)
+            }
+            return hexadecimal(stream.finish())
+        }
     }
 
     /// The digest of some bytes, in hexadecimal.

@@ -20,7 +20,7 @@ package final class ShardedOutput: Sendable {
     /// One file: its name, what stands before the tensors, and its whole size.
     package struct File: Sendable {
         package let path: String
-        let header: [UInt8]
+        package let header: [UInt8]
         let byteCount: Int
 
         package init(path: String, header: [UInt8], byteCount: Int) {
@@ -66,7 +66,7 @@ package final class ShardedOutput: Sendable {
     }
 
     /// Stores bytes of a file that belong to no tensor.
-    func write(_ bytes: [UInt8], file: Int, at offset: Int) throws(SystemError) {
+    package func write(_ bytes: [UInt8], file: Int, at offset: Int) throws(SystemError) {
         try files[file].write(bytes, at: offset)
     }
 

@@ -20,6 +20,21 @@ import Testing
         for value in Self.values { #expect(roundedDown(value) == Int32(value.rounded(.down))) }
     }
 
+    /// All halves as floats, what lies in the middle between two, and the neighbours of these.
+    @Test func halvesAreThoseOfTheStandardLibrary() {
+        for bits in UInt16.min..<0x7C00 {
+            let value = Float(Float16(bitPattern: bits))
+            let middle = (value + Float(Float16(bitPattern: bits + 1))) / 2
+            for number in [value, middle, middle.nextUp, middle.nextDown] {
+                #expect(halfBits(number) == Float16(number).bitPattern)
+                #expect(halfBits(-number) == Float16(-number).bitPattern)
+            }
+        }
+        #expect(halfBits(.infinity) == 0x7C00)
+        #expect(halfBits(65519.99) == 0x7BFF)
+        #expect(halfBits(65520) == 0x7C00)
+    }
+
     @Test func codesAreClamped() {
         for value in Self.values {
             let expected = UInt8(max(0, min(15, value.rounded(.down))))

@@ -132,6 +132,36 @@ private enum ExtremeWeights: CaseIterable {
 }
 
 @Suite struct LevelFitTests {
+    /// The search for scales that are halves against its definition, in every bit: among its lanes are blocks of
+    /// zeros, of numbers too small and too large for a half, and columns that count nothing.
+    @Test(
+        arguments: [BlockEncoding.q4_0, .q5_0, .q8_0, .iq4_nl, .tq2_0],
+        [SearchEffort.quick, .thorough])
+    func halfScalesMatchTheirDefinition(type: BlockEncoding, effort: SearchEffort) throws {
+        let grid = try #require(LevelGrid(.block(type)))
+        let search = ScaleSearch(grid, effort: effort)
+        let columns = grid.weightsPerBlock
+        var generator = SeededGenerator(seed: 21)
+        let count = columns * Tile.lanes
+        let x = Matrix(rows: columns, columns: Tile.lanes, generator.normals(count))
+        let weights = Matrix(
+            rows: columns, columns: Tile.lanes, generator.normals(count).map { max($0, 0) })
+        for (lane, size) in [0, 1e-39, 3e-38, 1e-33, 1e-9, 1e-6, 3e4, 1e7, 1e30].enumerated() {
+            for column in 0..<columns { x[column, 7 * lane] *= Float(size) }
+        }
+        weights.lanes(3).fillLanes(0)
+        let block = WeightedBlock(x: x.lanes(0), weights: weights.lanes(0), count: columns)
+        let found = Matrix(rows: 4, columns: Tile.lanes)
+        // Their lanes outlive the last mention of them.
+        defer { withExtendedLifetime((x, weights, found)) {} }
+        search.fit(block, scales: found.lanes(0), minimums: found.lanes(1))
+        search.fitReference(block, scales: found.lanes(2), minimums: found.lanes(3))
+        for lane in 0..<Tile.lanes {
+            #expect(found[0, lane].bitPattern == found[2, lane].bitPattern, "lane \(lane)")
+            #expect(found[1, lane] == 0)
+        }
+    }
+
     /// The kernels against their definitions, in every bit.
     @Test(arguments: [BlockEncoding.q4_K, .q6_K, .iq4_xs], [1, 16, 33])
     func kernelsMatchTheirDefinitions(type: BlockEncoding, columns: Int) throws {

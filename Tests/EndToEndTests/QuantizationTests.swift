@@ -35,6 +35,22 @@ func bytesDoNotDependOnTheThreadCountOrTheRun(encoding: BlockEncoding) throws {
     }
 }
 
+@Test(arguments: [false, true])
+func bytesDoNotDependOnWhereActivationsLie(scalesChannels: Bool) throws {
+    try withFolder { folder in
+        var recipe = try recipe(scalesChannels ? .rtn : .gptq, .q4_0)
+        recipe.scalesChannels = scalesChannels
+        var outputs: [[UInt8]] = []
+        for limit in [nil, 0, 1 << 20] {
+            recipe.activationByteLimit = limit
+            let path = "\(folder)/\(outputs.count).gguf"
+            try convert(BundledData.defaultModelPath, to: path, recipe)
+            outputs.append(try MappedFile.contents(ofFile: path))
+        }
+        #expect(outputs[0] == outputs[1] && outputs[1] == outputs[2])
+    }
+}
+
 @Test func gptqLeavesLessErrorThanRounding() throws {
     try withFolder { folder in
         let summary = try convert(

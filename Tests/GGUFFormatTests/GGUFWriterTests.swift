@@ -64,6 +64,22 @@ import Testing
         #expect(try file.tensors.map { try $0.bytes() } == tensors.map(\.storage))
     }
 
+    @Test func metadataMayBeStatedLater() throws {
+        let folder = try TemporaryFolder()
+        let tensors = try Self.tensors()
+        var metadata = Self.metadata
+        metadata["digest"] = .string("0000")
+        let writer = try GGUFWriter(
+            path: folder.path("out.gguf"), metadata: metadata,
+            descriptors: tensors.map(\.descriptor))
+        metadata["digest"] = .string("c0de")
+        try writer.replaceMetadata(metadata)
+        try writer.writeEverything(tensors)
+        let file = try GGUFFile(path: folder.path("out.gguf"))
+        #expect(file.metadata == metadata)
+        #expect(try file.tensors.map { try $0.bytes() } == tensors.map(\.storage))
+    }
+
     @Test func orderOfWritesLeavesNoTrace() throws {
         let folder = try TemporaryFolder()
         let tensors = try Self.tensors()

@@ -43,10 +43,10 @@ private func expectReferenceLogits(model: String, reference: String) throws {
     #expect(worst <= additionOrderTolerance * deviation)
 }
 
-private func tinyDecoder(threadCount: Int = 2) throws -> Decoder {
+private func tinyDecoder(threadCount: Int = 2, precision: Precision = .f32) throws -> Decoder {
     try Decoder(
         LanguageModel(ModelFile.open("\(Repository.root)/Calibration/detent-tiny")),
-        positionCount: 64, workers: Workers(threadCount: threadCount))
+        positionCount: 64, workers: Workers(threadCount: threadCount), precision: precision)
 }
 
 private let someIds: [Int32] = (0..<40).map { ($0 * 37 + 5) % 2048 }
@@ -71,6 +71,28 @@ private let someIds: [Int32] = (0..<40).map { ($0 * 37 + 5) % 2048 }
 @Test func threadCountAndCompanyDoNotChangeABit() throws {
     let alone = try tinyDecoder(threadCount: 1).allLogits(TokenBatch([someIds]))
     #expect(try tinyDecoder(threadCount: 3).allLogits(TokenBatch([someIds])) == alone)
+}
+
+/// Sequences enough for several threads to have their own.
+private let manySequences: [[Int32]] = (0..<70).map { sequence in
+    someIds.map { ($0 + Int32(sequence) * 13) % 2048 }
+}
+
+@Test(arguments: Precision.allCases)
+func sequencesThatThreadsShareHaveTheSameBitsOnAnyNumber(precision: Precision) throws {
+    func states(threadCount: Int) throws -> [Float] {
+        let decoder = try tinyDecoder(threadCount: threadCount, precision: precision)
+        return Array(try decoder.hiddenStates(ofSequences: manySequences).elements)
+    }
+    let alone = try states(threadCount: 1)
+    #expect(try states(threadCount: 2) == alone)
+    #expect(try states(threadCount: 5) == alone)
+    let together = try tinyDecoder().hiddenStates(of: TokenBatch(manySequences))
+    let worst = zip(alone, together.elements).map { abs($0 - $1) }.max() ?? .infinity
+    let largest = together.elements.map(\.magnitude).max() ?? 0
+    // bfloat16 has eight bits; of the errors of a layer's sums, the next layers keep some.
+    #expect(worst <= (precision == .f32 ? 1e-5 : 0x1p-5) * largest)
+    #expect((worst > 1e-4 * largest) == (precision == .bf16))
 }
 
 @Test func aTokenOutsideOfTheVocabularyIsNamed() throws {

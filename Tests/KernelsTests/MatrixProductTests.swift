@@ -47,7 +47,8 @@ private final class MatrixOperandPair {
     }
 }
 
-@Test(arguments: [1, 2, 3, 8]) func gramIsTheSameForAnyThreadCount(threadCount: Int) {
+@Test(arguments: [1, 2, 3, 8], [false, true])
+func gramIsTheSameForAnyThreadCount(threadCount: Int, isRounded: Bool) {
     var generator = SeededGenerator(seed: 7)
     let (tokens, columns) = (700, 500)
     let factors = (0..<tokens).map { Float($0 % 3) }
@@ -59,15 +60,18 @@ private final class MatrixOperandPair {
         (one, Workers(threadCount: 1)), (many, Workers(threadCount: threadCount)),
     ] {
         accumulateGram(
-            of: UnsafeBufferPointer(x.elements), factors: factors, into: gram, workers: workers)
+            of: UnsafeBufferPointer(x.elements), factors: factors, into: gram,
+            isRounded: isRounded, workers: workers)
         mirrorGram(gram)
     }
     #expect(one.elements.elementsEqual(many.elements))
 
-    let exact = (0..<tokens).reduce(0.0) { sum, row in
-        let squared = Double(factors[row] * factors[row])
-        return sum + squared * Double(x[row, 3]) * Double(x[row, 499])
+    func factor(_ row: Int, _ column: Int) -> Double {
+        let value = factors[row] * x[row, column]
+        let rounded = UInt32(BFloat16.roundedBits(value)) << 16
+        return Double(isRounded ? Float(bitPattern: rounded) : value)
     }
+    let exact = (0..<tokens).reduce(0.0) { $0 + factor($1, 3) * factor($1, 499) }
     #expect(abs(Double(one[3, 499]) - exact) < Double(tokens) * 1e-6)
     #expect(one[3, 499] == one[499, 3])
 }

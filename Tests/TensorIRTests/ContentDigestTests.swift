@@ -1,4 +1,6 @@
+import ByteIO
 import TensorIR
+import TestSupport
 import Testing
 
 /// Examples of FIPS 180-4 and NIST's CAVP.
@@ -11,6 +13,16 @@ import Testing
     ),
 ]) func digestsAreThoseOfTheStandard(text: String, digest: String) {
     #expect(ContentDigest.sha256(Array(text.utf8)) == digest)
+}
+
+@Test func aFileHasTheDigestOfItsBytes() throws {
+    let folder = try TemporaryFolder()
+    let bytes = (0..<(1 << 24) + 4097).map { UInt8(truncatingIfNeeded: $0 &* 37 >> 3) }
+    let file = try OutputFile(path: folder.path("file"))
+    try file.write(bytes, at: 0)
+    try file.commit()
+    let mapped = try MappedFile(path: folder.path("file"))
+    #expect(ContentDigest.sha256(mapped) == ContentDigest.sha256(bytes))
 }
 
 @Test func aMillionLettersHaveTheDigestOfTheStandard() {

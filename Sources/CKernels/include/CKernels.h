@@ -6,9 +6,11 @@
 
 #include "codebooks.h"
 #include "dot_products.h"
+#include "encoded_dots.h"
 #include "float_conversion.h"
 #include "level_fits.h"
 #include "palettes.h"
+#include "processor.h"
 #include "row_functions.h"
 
 #endif

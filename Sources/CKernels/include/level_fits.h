@@ -36,6 +36,12 @@ void detent_level_scales(const float *x, const float *weights, size_t columns, s
                          const float *targets, size_t target_count, const detent_levels *levels,
                          float *scales);
 
+/* The same where scales are stored as halves: each candidate is rounded to one before it is judged, and
+   the best of them takes turns with the levels that it gives. NaN and infinities aside. */
+void detent_half_scales(const float *x, const float *weights, size_t columns, size_t lanes,
+                        const float *targets, size_t target_count, size_t turns,
+                        const detent_levels *levels, float *scales);
+
 /* Rounds weights to levels of magnitude up to 128: codes, (columns, lanes), receives them. With the
    count of each column c, adds to squares and errors, one per lane, the sums of c x x and of
    c (x - scale l - minimum)^2. */
