@@ -63,10 +63,9 @@ struct BatchCompressor {
     /// How the tensors of the last batch are compressed.
     private var choices: [Int: Choices] = [:]
     var digests = RunningDigests()
-    /// Where the frames of this batch are, and those of the one before. The memory is used again, for the
-    /// system takes as long to make new memory as a tenth of all the work.
-    private var frames = Buffer(byteCount: 0)
-    private var earlierFrames = Buffer(byteCount: 0)
+    /// For the frames of this batch, and those of the one before.
+    private var frames = ReusedMemory()
+    private var earlierFrames = ReusedMemory()
 
     init(
         _ checkpoint: Checkpoint, base: Checkpoint?, transforms: [Transform], options: DTZOptions
@@ -101,8 +100,8 @@ struct BatchCompressor {
     ) throws -> [Result] {
         try choose(for: Set(batch.map(\.tensor)).sorted())
         let results = Slots<Result>(count: batch.count)
-        let places = reserve(for: batch)
-        let frames = frames
+        let (room, places) = reserve(for: batch)
+        nonisolated(unsafe) let frames = room
         let digests = Slots<RunningDigests>(count: 1)
         digests[0] = self.digests
         let (tensors, bases, codec, choices) = (tensors, bases, codec, choices)
@@ -124,7 +123,7 @@ struct BatchCompressor {
             try tensors[chunk.tensor].withBytes(chunk.range) { bytes in
                 let usesBase = choices.contains { $0.choice.transform.isDelta }
                 let room = UnsafeMutableRawBufferPointer(
-                    rebasing: frames.bytes[places[item - 2]..<places[item - 1]])
+                    rebasing: frames[places[item - 2]..<places[item - 1]])
                 let count =
                     if usesBase, let base = bases[chunk.tensor] {
                         try base.withBytes(chunk.range) {
@@ -147,16 +146,17 @@ struct BatchCompressor {
         return batch.indices.compactMap { results[$0] }
     }
 
-    /// Makes room for the frames of a batch, and says where each goes; the last place is the end.
-    private mutating func reserve(for batch: [Chunk]) -> [Int] {
+    /// Makes room for the frames of a batch, and says where in it each goes; the last place is the end.
+    private mutating func reserve(
+        for batch: [Chunk]
+    ) -> (UnsafeMutableRawBufferPointer, places: [Int]) {
         var places = [0]
         for chunk in batch {
             places.append(
                 (places.last ?? 0) + ChunkCodec.frameCapacity(of: chunk.range.count, transforms))
         }
         swap(&frames, &earlierFrames)
-        _ = Buffer.reuse(&frames, byteCount: places.last ?? 0)
-        return places
+        return (frames(byteCount: places.last ?? 0), places)
     }
 
     private mutating func choose(for batch: [Int]) throws {

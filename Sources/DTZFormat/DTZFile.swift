@@ -27,6 +27,10 @@ public final class DTZFile: Sendable {
     let cache: ChunkCache
     private let sectionRanges: [Range<Int>]
     private let decompressors = Pool { try ZstdDecompressor() }
+    /// For chunks that are read and let go.
+    let pieces = Pool { ReusedMemory() }
+    /// The file, whose pages are given back as they are read.
+    private let pages: MappedFiles
 
     /// Finds the model that a delta was made from: what the file calls it, to its tensors.
     public typealias BaseFinder = (_ name: String) throws -> Checkpoint
@@ -47,6 +51,7 @@ public final class DTZFile: Sendable {
     ) throws {
         let file = try MappedFile(path: path)
         self.file = file
+        pages = MappedFiles([file])
         cache = ChunkCache(keepsAll: keepsDecoded)
         do throws(FormatError) {
             let claim = try Envelope.directory(of: file.bytes)
@@ -169,7 +174,7 @@ public final class DTZFile: Sendable {
         } catch let error as ZstdError {
             throw failure("cannot be decompressed: \(error)")
         }
-        file.release(range)
+        pages.consumed(range.count)
         if transform.isDelta {
             let offset = number * directory.chunkByteCount(of: descriptor)
             try base(of: descriptor).withBytes(offset..<offset + target.count) {

@@ -24,9 +24,11 @@ public struct DTZTensor: PiecewiseTensor {
         _ piece: Int, _ body: (UnsafeRawBufferPointer, _ offset: Int) throws -> Result
     ) throws -> Result {
         let range = range(ofPiece: piece)
-        let buffer = Buffer(byteCount: range.count)
-        try file.decode(chunk: piece, of: number, into: buffer.bytes)
-        return try body(UnsafeRawBufferPointer(buffer.bytes), range.lowerBound)
+        return try file.pieces.with { memory in
+            let bytes = memory(byteCount: range.count)
+            try file.decode(chunk: piece, of: number, into: bytes)
+            return try body(UnsafeRawBufferPointer(bytes), range.lowerBound)
+        }
     }
 
     public func withBytes<Result>(

@@ -30,11 +30,16 @@ final class Buffer: @unchecked Sendable {
     }
 
     deinit { bytes.deallocate() }
+}
 
-    /// The first bytes of a buffer, which is replaced by one half as large again where it is too small.
-    static func reuse(
-        _ buffer: inout Buffer, byteCount: Int
-    ) -> UnsafeMutableRawBufferPointer {
+/// Memory that is used again, for one thread at a time: new memory costs as much as decoding a tenth of a
+/// chunk.
+final class ReusedMemory {
+    private var buffer = Buffer(byteCount: 0)
+
+    /// Memory for so many bytes, until this is called again. Where it is too small, it is replaced by memory
+    /// half as large again.
+    func callAsFunction(byteCount: Int) -> UnsafeMutableRawBufferPointer {
         if buffer.bytes.count < byteCount {
             buffer = Buffer(byteCount: max(byteCount, buffer.bytes.count * 3 / 2))
         }

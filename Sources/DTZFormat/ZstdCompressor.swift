@@ -22,25 +22,12 @@ final class ZstdCompressor {
 
     deinit { ZSTD_freeCCtx(context) }
 
-    // Memory that is used again, for new memory has to be made by the system first.
-    private var contentBuffer = Buffer(byteCount: 0)
-    private var deltaBuffer = Buffer(byteCount: 0)
-    private var trialBuffer = Buffer(byteCount: 0)
-
-    /// Memory for what goes into a frame, until this is called again.
-    func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        Buffer.reuse(&contentBuffer, byteCount: byteCount)
-    }
-
-    /// Memory for the difference from a base, until this is called again.
-    func delta(byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        Buffer.reuse(&deltaBuffer, byteCount: byteCount)
-    }
-
-    /// Memory for a frame that may not be kept, until this is called again.
-    func trial(byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        Buffer.reuse(&trialBuffer, byteCount: byteCount)
-    }
+    /// For what goes into a frame.
+    let content = ReusedMemory()
+    /// For the difference from a base.
+    let delta = ReusedMemory()
+    /// For a frame that may not be kept.
+    let trial = ReusedMemory()
 
     /// What a frame of some content may take, at most: more than a bound for a whole frame counts, for
     /// blocks end early with each plane.

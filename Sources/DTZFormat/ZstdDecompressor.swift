@@ -12,19 +12,10 @@ final class ZstdDecompressor {
 
     deinit { ZSTD_freeDCtx(context) }
 
-    // Memory that is used again: new memory costs as much as decoding a tenth of a chunk.
-    private var contentBuffer = Buffer(byteCount: 0)
-    private var scratchBuffer = Buffer(byteCount: 0)
-
-    /// Memory for what a frame holds, until this is called again.
-    func content(byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        Buffer.reuse(&contentBuffer, byteCount: byteCount)
-    }
-
-    /// Memory for a plane, until this is called again.
-    func scratch(byteCount: Int) -> UnsafeMutableRawBufferPointer {
-        Buffer.reuse(&scratchBuffer, byteCount: byteCount)
-    }
+    /// For what a frame holds.
+    let content = ReusedMemory()
+    /// For a plane.
+    let scratch = ReusedMemory()
 
     /// Decodes a frame that must fill `content` exactly.
     ///
