@@ -49,6 +49,7 @@ extension TensorSource {
             try withBytes(rows: rows) { bytes in
                 guard !bytes.areWithin(limit, as: descriptor.encoding) else { return }
                 let weights = Matrix(rows: rows.count, columns: columns)
+                defer { withExtendedLifetime(weights) {} }
                 codec.decode(bytes, into: weights.elements)
                 try UnsafeBufferPointer(weights.elements).checkWeights(
                     limit: limit, for: encoding, columns: columns, firstRow: rows.lowerBound,

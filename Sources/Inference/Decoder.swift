@@ -107,7 +107,9 @@ package final class Decoder: Sendable {
         try workers.forEachRange(of: sequences.count, length: sequencesPerItem) { range in
             let hidden = try alone.hiddenStates(of: TokenBatch(Array(sequences[range])))
             let rows = range.lowerBound * length..<range.upperBound * length
-            _ = all.rows(rows).update(fromContentsOf: hidden.elements)
+            withExtendedLifetime(hidden) {
+                _ = all.rows(rows).update(fromContentsOf: hidden.elements)
+            }
         }
         return all
     }

@@ -19,6 +19,9 @@ package struct MatrixOperand {
 ///
 /// Runs on the calling thread only when that is one of `Workers`'; in 32-bit floating point, sums in
 /// an order that depends on the shape alone. `multiplyReference` states what is computed.
+///
+/// oneDNN's inner loops keep things further below the stack's end than the ABI's 128 bytes. A thread that calls
+/// this must block all signals that have a handler, unless the handler has a stack of its own.
 package func multiply(
     _ a: MatrixOperand, _ b: MatrixOperand, into result: UnsafeMutablePointer<Float>, stride: Int,
     rows: Int, inner: Int, columns: Int, scale: Float = 1, keep: Float = 0

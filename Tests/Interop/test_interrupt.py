@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from support import INTERRUPTED, TINY, argv
@@ -65,6 +66,26 @@ def test_interrupt_is_130_and_leaves_no_file_at_all(tmp_path, duration, share):
     status, words = interrupt(out, duration * share, signal.SIGINT, ready=True)
     assert status == INTERRUPTED, f"status {status}\n{words}"
     assert list(tmp_path.iterdir()) == [], "an interrupted command cleans up after itself"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_no_thread_is_interrupted_in_its_work(tmp_path, number):
+    """oneDNN keeps things below the stack's end, where a handler's frame would go: memory would be damaged."""
+    process = subprocess.Popen(
+        argv(*WORK, tmp_path / "out.gguf"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        preexec_fn=listen_to_interrupts)
+    try:
+        process.stderr.readline()
+        time.sleep(0.5)
+        threads = list(Path(f"/proc/{process.pid}/task").iterdir())
+        assert len(threads) > 1
+        for thread in threads:
+            status = dict(
+                line.split(":", 1) for line in (thread / "status").read_text().splitlines())
+            assert int(status["SigBlk"], 16) >> number - 1 & 1, f"{thread} gets signal {number}"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_an_older_output_survives(tmp_path, duration):
