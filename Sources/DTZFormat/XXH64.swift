@@ -15,13 +15,16 @@ package enum XXH64 {
         var hash: UInt64
         if bytes.count >= 32 {
             var (a, b, c, d) = (p1 &+ p2, p2, UInt64(0), 0 &- p1)
-            while bytes.count - offset >= 32 {
-                a = round(a, word(bytes, offset))
-                b = round(b, word(bytes, offset + 8))
-                c = round(c, word(bytes, offset + 16))
-                d = round(d, word(bytes, offset + 24))
-                offset += 32
+            // A pointer without the buffer's checks, which would take half of the time.
+            guard var place = bytes.baseAddress else { return 0 }
+            for _ in 0..<bytes.count / 32 {
+                a = round(a, word(place))
+                b = round(b, word(place + 8))
+                c = round(c, word(place + 16))
+                d = round(d, word(place + 24))
+                place += 32
             }
+            offset = bytes.count / 32 * 32
             hash = rotate(a, 1) &+ rotate(b, 7) &+ rotate(c, 12) &+ rotate(d, 18)
             for sum in [a, b, c, d] { hash = (hash ^ round(0, sum)) &* p1 &+ p4 }
         } else {
@@ -29,7 +32,9 @@ package enum XXH64 {
         }
         hash &+= UInt64(bytes.count)
         while bytes.count - offset >= 8 {
-            hash = rotate(hash ^ round(0, word(bytes, offset)), 27) &* p1 &+ p4
+            let word = UInt64(
+                littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            hash = rotate(hash ^ round(0, word), 27) &* p1 &+ p4
             offset += 8
         }
         if bytes.count - offset >= 4 {
@@ -48,8 +53,8 @@ package enum XXH64 {
     package static func hash(_ bytes: [UInt8]) -> UInt64 { bytes.withUnsafeBytes { hash($0) } }
 
     @inline(__always)
-    private static func word(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt64 {
-        UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    private static func word(_ place: UnsafeRawPointer) -> UInt64 {
+        UInt64(littleEndian: place.loadUnaligned(as: UInt64.self))
     }
 
     @inline(__always)
