@@ -159,8 +159,10 @@ extension [EvaluationWindow] {
 extension EvaluationResult.Comparison {
     init(_ scores: [TokenScore], blocks: [Range<Int>], noiseFloor: NoiseFloor?) {
         self.noiseFloor = noiseFloor
-        func mean(_ value: (TokenScore) -> Double) -> SampleMean {
-            SampleMean(scores.map(value), blocks: blocks)
+        func mean(
+            _ value: (TokenScore) -> Double, limits: ClosedRange<Double> = -.infinity ... .infinity
+        ) -> SampleMean {
+            SampleMean(scores.map(value), blocks: blocks, limits: limits)
         }
         referenceNegativeLogLikelihood = mean(\.referenceNegativeLogLikelihood)
         excessNegativeLogLikelihood = mean {
@@ -168,7 +170,7 @@ extension EvaluationResult.Comparison {
         }
         divergence = mean(\.divergence)
         divergenceQuantiles = Quantiles(scores.map(\.divergence))
-        sameTop = mean { $0.hasSameTop ? 1 : 0 }
+        sameTop = mean({ $0.hasSameTop ? 1 : 0 }, limits: 0...1)
         probabilityDifference = mean(\.probabilityDifference)
         squaredProbabilityDifference = mean {
             $0.probabilityDifference * $0.probabilityDifference

@@ -25,12 +25,19 @@ public struct SampleMean: Sendable, Hashable {
     /// The error with blocks as the unit, e above; nil for fewer than two blocks.
     public let blockStandardError: Double?
     public let blockCount: Int
+    /// What no value lies beyond, and so no mean; the interval ends there, too.
+    private let limits: ClosedRange<Double>
 
     /// - Parameters:
     ///   - values: at least one.
     ///   - blocks: which values belong together, in order and without gaps; by default each stands alone.
-    public init(_ values: [Double], blocks: [Range<Int>]? = nil) {
+    ///   - limits: the lowest and the highest value that there can be.
+    public init(
+        _ values: [Double], blocks: [Range<Int>]? = nil,
+        limits: ClosedRange<Double> = -.infinity ... .infinity
+    ) {
         precondition(!values.isEmpty)
+        self.limits = limits
         let count = Double(values.count)
         let mean = values.reduce(0, +) / count
         self.mean = mean
@@ -57,12 +64,14 @@ public struct SampleMean: Sendable, Hashable {
     /// Where the mean of more text like this lies, with so much confidence.
     ///
     /// - Parameter confidence: of both sides together, 0.95 leaves 0.025 on either; above 0 and below 1.
-    /// - Returns: mean ± t · e, or nil for fewer than two blocks.
+    /// - Returns: mean ± t · e within the limits, or nil for fewer than two blocks.
     public func interval(confidence: Double = 0.95) -> ConfidenceInterval? {
         blockStandardError.map { error in
             let reach = StudentDistribution.quantile(
                 (1 + confidence) / 2, degreesOfFreedom: blockCount - 1)
-            return ConfidenceInterval(lower: mean - reach * error, upper: mean + reach * error)
+            return ConfidenceInterval(
+                lower: max(limits.lowerBound, mean - reach * error),
+                upper: min(limits.upperBound, mean + reach * error))
         }
     }
 }

@@ -54,6 +54,15 @@ import Darwin
     #expect(abs((sample.blockStandardError ?? 0) - (sample.standardError ?? 1)) < 1e-15)
 }
 
+@Test func anIntervalEndsWhereValuesDo() throws {
+    let blocks = (0..<4).map { $0 * 2..<$0 * 2 + 2 }
+    let shares = SampleMean([1, 1, 1, 1, 1, 1, 1, 0], blocks: blocks, limits: 0...1)
+    let free = SampleMean([1, 1, 1, 1, 1, 1, 1, 0], blocks: blocks)
+    #expect((free.interval()?.upper ?? 0) > 1)
+    #expect(shares.interval()?.upper == 1)
+    #expect(shares.interval()?.lower == free.interval()?.lower)
+}
+
 @Test func oneBlockHasNoInterval() {
     #expect(SampleMean([1, 2, 3], blocks: [0..<3]).interval() == nil)
 }
