@@ -1,9 +1,10 @@
-"""Time and memory against the number of tokens, layers and weights: growth.json, and growth.svg with the plots.
+"""Time and memory against the number of tokens and layers, in growth.json; plots of them, and of time against weights as
+sizes.json has it, in growth.svg.
 
     python3 Reports/performance/growth.py MODEL TEXT OUTPUT_FOLDER     (needs: pip install safetensors numpy)
 
-MODEL is a Hugging Face folder in F16, TEXT a file. Fewer layers are the model's first ones; more weights are a model of
-random ones as wide as the larger models of the field. Needs the release build.
+MODEL is a Hugging Face folder in F16, TEXT a file. Fewer layers are the model's first ones. Needs the release build, and
+OUTPUT_FOLDER/sizes.json, which sizes.py writes.
 """
 
 import json
@@ -107,15 +108,20 @@ def add(title, axis, sizes, run):
     print(json.dumps(growth[-1]), flush=True)
 
 
-add("evalppl against the text", "windows of 512 tokens", (16, 32, 64, 128), lambda n: evaluated(model, n))
+add("evalppl against the text", "windows of 512 tokens", (8, 16, 32, 64), lambda n: evaluated(model, n))
 add("evalppl against layers, 24 windows", "layers", folders, lambda n: evaluated(folders[n], 24))
-add("quantize --method gptq against the text", "windows of 512 tokens", (16, 32, 64, 128),
+add("quantize --method gptq against the text", "windows of 512 tokens", (8, 16, 32, 64),
     lambda n: quantized(folders[whole // 4], n))
 add("quantize --method gptq against layers, 16 windows", "layers", folders, lambda n: quantized(folders[n], 16))
 
 with open(os.path.join(out, "growth.json"), "w") as file:
     json.dump({"unit": "seconds of CPU", "series": growth}, file, indent=1)
     file.write("\n")
+with open(os.path.join(out, "sizes.json")) as file:
+    models = json.load(file)["models"]
+for job in ("quantize --type q8_0", "quantize --type q4_0"):
+    growth.append({"title": job, "axis": "billions of weights", "points": [
+        {"x": round(model["weights"] / 1e9, 2), "cpu": run["processorSeconds"]} for model in models for run in model["jobs"][job]]})
 plots = "\n".join(plot(series, place) for place, series in enumerate(growth))
 with open(os.path.join(out, "growth.svg"), "w") as file:
     file.write(
