@@ -1,4 +1,4 @@
-"""Time and memory against the number of tokens and layers, in growth.json; plots of them, and of time against weights as
+"""Time against the number of tokens and layers, in growth.json; plots of them, and of time against weights as
 sizes.json has it, in growth.svg.
 
     python3 Reports/performance/growth.py MODEL TEXT OUTPUT_FOLDER     (needs: pip install safetensors numpy)
@@ -9,7 +9,6 @@ OUTPUT_FOLDER/sizes.json, which sizes.py writes.
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -25,14 +24,13 @@ work = os.path.join(out, "work")
 
 
 def measured(*arguments):
-    """Seconds, seconds of CPU, and peak memory in MB of one run of detent."""
+    """Seconds, and seconds of CPU, of one run of detent."""
     start = time.perf_counter()
     process = subprocess.Popen([detent, *map(str, arguments), "--quiet"], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status != 0:
         sys.exit(f"detent {' '.join(map(str, arguments))} failed")
-    return {"seconds": round(time.perf_counter() - start, 3), "cpu": round(usage.ru_utime + usage.ru_stime, 3),
-            "megabytes": round(usage.ru_maxrss * 1024 / 1e6, 1)}
+    return {"seconds": round(time.perf_counter() - start, 3), "cpu": round(usage.ru_utime + usage.ru_stime, 3)}
 
 
 def truncated(count):

@@ -20,6 +20,7 @@ extension SearchEffort {
             // With so many levels any scale is about as good as its neighbours, and each is another chance.
             return (0..<8).map { bounds.lowest + 2.5 * Float($0) }
         }
+        if rounding.isUniform, bounds.highest > 24 { return Self.inside(bounds, steps: 8) }
         let span = max(-bounds.lowest, bounds.highest) / rounding.spacing
         let outward = min(max(0.28 * span, 1.5), 4.5) * rounding.spacing
         let inward = min(max(0.18 * span, 1), 3) * rounding.spacing
@@ -36,16 +37,25 @@ extension SearchEffort {
         return targets + [bounds.lowest, bounds.highest]
     }
 
-    /// The ends, and steps beyond and short of them. Among many levels clipping does not pay at all,
-    /// but each scale short of the end is another chance.
+    /// The ends, and steps beyond and short of them.
     private static func fewTargets(_ rounding: LevelRounding) -> [Float] {
         let bounds = rounding.bounds
-        let steps: [Float] =
-            switch max(-bounds.lowest, bounds.highest) {
-            case ..<12: [0, 0.5, 1, -0.5]
-            case ..<24: [0, 0.5, 1, -0.5, -1, -1.5]
-            default: [0, -1, -2, -3, -4, -5, -6]
-            }
+        return switch max(-bounds.lowest, bounds.highest) {
+        case ..<12: around(bounds, [0, 0.5, 1, -0.5])
+        case ..<24: around(bounds, [0, 0.5, 1, -0.5, -1, -1.5])
+        default: inside(bounds, steps: 7)
+        }
+    }
+
+    /// The ends, and steps short of them: among many levels clipping does not pay at all, but each scale is
+    /// another chance.
+    private static func inside(_ bounds: (lowest: Float, highest: Float), steps: Int) -> [Float] {
+        around(bounds, (0..<steps).map { -Float($0) })
+    }
+
+    private static func around(
+        _ bounds: (lowest: Float, highest: Float), _ steps: [Float]
+    ) -> [Float] {
         let atLowest = steps.map { bounds.lowest - $0 }
         // A grid that is its own mirror image has the same scales at both ends.
         return bounds.lowest == -bounds.highest
