@@ -82,7 +82,8 @@ private let manySequences: [[Int32]] = (0..<70).map { sequence in
 func sequencesThatThreadsShareHaveTheSameBitsOnAnyNumber(precision: Precision) throws {
     func states(threadCount: Int) throws -> [Float] {
         let decoder = try tinyDecoder(threadCount: threadCount, precision: precision)
-        return Array(try decoder.hiddenStates(ofSequences: manySequences).elements)
+        let states = try decoder.hiddenStates(ofSequences: manySequences)
+        return withExtendedLifetime(states) { Array(states.elements) }
     }
     let alone = try states(threadCount: 1)
     #expect(try states(threadCount: 2) == alone)
