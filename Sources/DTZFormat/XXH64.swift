@@ -15,7 +15,7 @@ package enum XXH64 {
         var hash: UInt64
         if bytes.count >= 32 {
             var (a, b, c, d) = (p1 &+ p2, p2, UInt64(0), 0 &- p1)
-            // A pointer without the buffer's checks, which would take half of the time.
+            // A pointer, for the buffer would check every word.
             guard var place = bytes.baseAddress else { return 0 }
             for _ in 0..<bytes.count / 32 {
                 a = round(a, word(place))
