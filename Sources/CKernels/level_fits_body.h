@@ -88,20 +88,25 @@ TARGET static void FUNCTION(level_errors)(const float *x, const float *weights, 
     }
 }
 
+/* The value of largest magnitude and the weighted sum of squares of each lane, both 0 before. */
+TARGET static inline __attribute__((always_inline)) void FUNCTION(add_extremes)(
+    const float *x, const float *weights, size_t columns, size_t lanes, float *extreme, float *xx) {
+    for (size_t column = 0; column < columns; column++) {
+        const float *value = x + column * lanes, *weight = weights + column * lanes;
+        for (int j = 0; j < LANES; j++) {
+            extreme[j] = fabsf(value[j]) > fabsf(extreme[j]) ? value[j] : extreme[j];
+            xx[j] += weight[j] * value[j] * value[j];
+        }
+    }
+}
+
 TARGET static void FUNCTION(level_scales)(const float *x, const float *weights, size_t columns,
                                           size_t lanes, const float *targets, size_t target_count,
                                           const detent_levels *levels, float *scales) {
     for (size_t lane = 0; lane < lanes; lane += LANES) {
         float minimum[LANES] = {0}, extreme[LANES] = {0}, xx[LANES] = {0};
         float lowest[LANES], best[LANES] = {0};
-        for (size_t column = 0; column < columns; column++) {
-            const float *value = x + column * lanes + lane;
-            const float *weight = weights + column * lanes + lane;
-            for (int j = 0; j < LANES; j++) {
-                extreme[j] = fabsf(value[j]) > fabsf(extreme[j]) ? value[j] : extreme[j];
-                xx[j] += weight[j] * value[j] * value[j];
-            }
-        }
+        FUNCTION(add_extremes)(x + lane, weights + lane, columns, lanes, extreme, xx);
         for (int j = 0; j < LANES; j++) {
             lowest[j] = INFINITY;
             extreme[j] = fabsf(extreme[j]) < FLT_MIN ? 0.0f : 1.0f / extreme[j];
@@ -173,14 +178,7 @@ TARGET static void FUNCTION(half_scales)(const float *x, const float *weights, s
         float extreme[LANES] = {0}, xx[LANES] = {0}, lowest[LANES], best[LANES] = {0};
         float scale[LANES], inverse[LANES];
         int is_tame = levels->step_count == 0;
-        for (size_t column = 0; column < columns; column++) {
-            const float *value = x + column * lanes + lane;
-            const float *weight = weights + column * lanes + lane;
-            for (int j = 0; j < LANES; j++) {
-                extreme[j] = fabsf(value[j]) > fabsf(extreme[j]) ? value[j] : extreme[j];
-                xx[j] += weight[j] * value[j] * value[j];
-            }
-        }
+        FUNCTION(add_extremes)(x + lane, weights + lane, columns, lanes, extreme, xx);
         for (int j = 0; j < LANES; j++) {
             lowest[j] = INFINITY;
             /* Below, a target times the inverse may be infinite. */

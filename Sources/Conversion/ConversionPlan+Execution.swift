@@ -91,8 +91,9 @@ extension ConversionPlan {
         if recipe.method != .encode, recipe.rotationSeed == nil { try checkWeights(workers) }
         let output = try PendingOutput(self)
         var summary = ConversionSummary()
-        // Also before work that may take hours; the headers are written.
-        if recipe.method == .gptq || recipe.scalesChannels { try checkTokenizer(of: output) }
+        // Beside short work, but before work that may take hours; the headers are written.
+        let isLong = recipe.method == .gptq || recipe.scalesChannels
+        if isLong { try checkTokenizer(of: output) }
         let plan =
             recipe.scalesChannels ? try scalingChannels(&summary, workers, progress) : self
         // What takes one thread need not keep the others waiting.
@@ -103,7 +104,7 @@ extension ConversionPlan {
             case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
             }
         } beside: {
-            try checkTokenizer(of: output)
+            if !isLong { try checkTokenizer(of: output) }
             try stateSourceDigest(in: output)
         }
         try checkGaps(summary.gaps)

@@ -79,8 +79,7 @@ package func multiplyRounded(
             keep: keep)
     }
     let status = dnnl_gemm_bf16bf16f32(
-        a.isTransposed ? CChar(UInt8(ascii: "T")) : CChar(UInt8(ascii: "N")),
-        b.isTransposed ? CChar(UInt8(ascii: "T")) : CChar(UInt8(ascii: "N")),
+        transposition(a.isTransposed), transposition(b.isTransposed),
         dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(inner), scale,
         a.start, dnnl_dim_t(a.stride), b.start, dnnl_dim_t(b.stride), keep,
         result, dnnl_dim_t(stride))

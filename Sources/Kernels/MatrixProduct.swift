@@ -28,13 +28,17 @@ package func multiply(
 ) {
     guard rows > 0, columns > 0 else { return }
     let status = dnnl_sgemm(
-        a.isTransposed ? CChar(UInt8(ascii: "T")) : CChar(UInt8(ascii: "N")),
-        b.isTransposed ? CChar(UInt8(ascii: "T")) : CChar(UInt8(ascii: "N")),
+        transposition(a.isTransposed), transposition(b.isTransposed),
         dnnl_dim_t(rows), dnnl_dim_t(columns), dnnl_dim_t(inner), scale,
         a.start, dnnl_dim_t(a.stride), b.start, dnnl_dim_t(b.stride), keep,
         result, dnnl_dim_t(stride))
     // Fails for invalid strides only, and those are the caller's mistake.
     precondition(status == dnnl_success, "oneDNN refused a product (status \(status.rawValue))")
+}
+
+/// The letter that tells oneDNN's products whether an operand is transposed.
+func transposition(_ isTransposed: Bool) -> CChar {
+    CChar(UInt8(ascii: isTransposed ? "T" : "N"))
 }
 
 /// The definition that `multiply` follows, up to the order of addition.
