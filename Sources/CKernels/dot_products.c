@@ -1,10 +1,11 @@
 #include "dot_products.h"
 
+#include <string.h>
+
 #include "dispatch.h"
+#include "lanes.h"
 
 #pragma STDC FP_CONTRACT OFF
-
-#define LANES 32
 
 #define FUNCTION(name) name##_plain
 #define TARGET

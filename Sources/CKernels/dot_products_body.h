@@ -1,14 +1,17 @@
 /* Included once for each instruction set, with FUNCTION(name) and TARGET defined. */
 
+#include "lanes_body.h"
+
 TARGET static float FUNCTION(dot)(const float *a, const float *b, size_t count) {
-    float lanes[LANES] = {0};
-    size_t whole = count / LANES * LANES;
-    for (size_t i = 0; i < whole; i += LANES)
-        for (int j = 0; j < LANES; j++) lanes[j] += a[i + j] * b[i + j];
-    for (size_t i = whole; i < count; i++) lanes[i - whole] += a[i] * b[i];
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int j = 0; j < width; j++) lanes[j] += lanes[j + width];
-    return lanes[0];
+    floats_32 sums = {0}, of_a, of_b;
+    size_t whole = count / 32 * 32, rest = count - whole;
+    for (size_t i = 0; i < whole; i += 32) {
+        memcpy(&of_a, a + i, sizeof of_a);
+        memcpy(&of_b, b + i, sizeof of_b);
+        sums += of_a * of_b;
+    }
+    for (size_t i = 0; i < rest; i++) sums[i] += a[whole + i] * b[whole + i];
+    return FUNCTION(total_of_32)(sums);
 }
 
 TARGET static void FUNCTION(dot_rows)(const float *rows, size_t stride, size_t row_count,

@@ -2,29 +2,15 @@
 
 #include "dispatch.h"
 #include "half.h"
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "lanes.h"
 
 #pragma STDC FP_CONTRACT OFF
-/* Vectors wider than registers are passed between functions of this file only, where they are inlined. */
-#pragma GCC diagnostic ignored "-Wpsabi"
 
 #define LANES 32
 
-typedef float lanes __attribute__((vector_size(LANES * 4)));
 typedef uint32_t word_lanes __attribute__((vector_size(LANES * 4)));
 typedef uint16_t short_lanes __attribute__((vector_size(LANES * 2)));
 typedef int8_t byte_lanes __attribute__((vector_size(LANES)));
-typedef float half_of_lanes __attribute__((vector_size(LANES * 2)));
-typedef int32_t half_of_words __attribute__((vector_size(LANES * 2)));
-typedef int8_t half_of_bytes __attribute__((vector_size(LANES / 2)));
-typedef uint8_t nibbles __attribute__((vector_size(LANES / 2)));
-
-#define JOINED(first, second)                                                                      \
-    __builtin_shufflevector(first, second, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,   \
-                            16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31)
 
 #if defined(__x86_64__)
 
@@ -32,8 +18,8 @@ typedef uint8_t nibbles __attribute__((vector_size(LANES / 2)));
 #define half_bits uint16_t
 #define HALF_TO_FLOAT(bits) half_to_single(bits)
 #define half_lanes short_lanes
-static inline lanes halves_to_lanes(short_lanes halves) {
-    lanes singles;
+static inline floats_32 halves_to_lanes(short_lanes halves) {
+    floats_32 singles;
     for (int j = 0; j < LANES; j++) singles[j] = half_to_single(halves[j]);
     return singles;
 }
@@ -53,7 +39,7 @@ static inline lanes halves_to_lanes(short_lanes halves) {
 typedef _Float16 half_lanes __attribute__((vector_size(LANES * 2)));
 #define half_bits _Float16
 #define HALF_TO_FLOAT(half) ((float)(half))
-#define HALVES_TO_LANES(halves) __builtin_convertvector(halves, lanes)
+#define HALVES_TO_LANES(halves) __builtin_convertvector(halves, floats_32)
 
 #if defined(__x86_64__)
 
@@ -63,9 +49,6 @@ typedef _Float16 half_lanes __attribute__((vector_size(LANES * 2)));
 #undef FUNCTION
 #undef TARGET
 
-/* The lower four bits of each code choose one of sixteen numbers. */
-#define LOOK_UP(numbers, codes) \
-    ((half_of_lanes)_mm512_permutexvar_ps((__m512i)(codes), (__m512)(numbers)))
 #define FUNCTION(name) name##_avx512
 #define TARGET TARGET_AVX512
 #include "encoded_dots_body.h"
@@ -88,7 +71,5 @@ typedef _Float16 half_lanes __attribute__((vector_size(LANES * 2)));
 
 DISPATCHED(f16)
 DISPATCHED(bf16)
-DISPATCHED(q8_0)
-DISPATCHED(q4_0)
 DISPATCHED(q4_K)
 DISPATCHED(q6_K)

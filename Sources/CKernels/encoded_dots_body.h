@@ -1,5 +1,7 @@
 /* Included once for each instruction set, with FUNCTION(name) and TARGET defined. */
 
+#include "lanes_body.h"
+
 TARGET static inline float FUNCTION(half)(const uint8_t *bytes) {
     half_bits bits;
     memcpy(&bits, bytes, sizeof bits);
@@ -8,42 +10,19 @@ TARGET static inline float FUNCTION(half)(const uint8_t *bytes) {
 
 /* 32 weights from position i on, i a multiple of 32. */
 
-TARGET static inline lanes FUNCTION(decode_f16)(const uint8_t *row, size_t i) {
+TARGET static inline floats_32 FUNCTION(decode_f16)(const uint8_t *row, size_t i) {
     half_lanes halves;
     memcpy(&halves, row + 2 * i, sizeof halves);
     return HALVES_TO_LANES(halves);
 }
 
-TARGET static inline lanes FUNCTION(decode_bf16)(const uint8_t *row, size_t i) {
+TARGET static inline floats_32 FUNCTION(decode_bf16)(const uint8_t *row, size_t i) {
     short_lanes upper;
     memcpy(&upper, row + 2 * i, sizeof upper);
-    return (lanes)(__builtin_convertvector(upper, word_lanes) << 16);
+    return (floats_32)(__builtin_convertvector(upper, word_lanes) << 16);
 }
 
-TARGET static inline lanes FUNCTION(decode_q8_0)(const uint8_t *row, size_t i) {
-    const uint8_t *block = row + i / 32 * 34;
-    byte_lanes codes;
-    memcpy(&codes, block + 2, sizeof codes);
-    return __builtin_convertvector(codes, lanes) * FUNCTION(half)(block);
-}
-
-TARGET static inline lanes FUNCTION(decode_q4_0)(const uint8_t *row, size_t i) {
-    const uint8_t *block = row + i / 32 * 18;
-    nibbles pairs;
-    memcpy(&pairs, block + 2, sizeof pairs);
-#if defined(LOOK_UP) /* sixteen weights are all that there are: scale them once and look each up */
-    const half_of_lanes levels = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
-    half_of_lanes weights = levels * FUNCTION(half)(block);
-    half_of_words codes = __builtin_convertvector(pairs, half_of_words);
-    return JOINED(LOOK_UP(weights, codes), LOOK_UP(weights, codes >> 4));
-#else
-    return JOINED(__builtin_convertvector((half_of_bytes)(pairs & 15) - 8, half_of_lanes),
-                  __builtin_convertvector((half_of_bytes)(pairs >> 4) - 8, half_of_lanes)) *
-           FUNCTION(half)(block);
-#endif
-}
-
-TARGET static inline lanes FUNCTION(decode_q4_K)(const uint8_t *row, size_t i) {
+TARGET static inline floats_32 FUNCTION(decode_q4_K)(const uint8_t *row, size_t i) {
     const uint8_t *block = row + i / 256 * 144, *fields = block + 4;
     size_t part = i % 256 / 32;
     int scale = fields[part] & 63, minimum = fields[part + 4] & 63;
@@ -54,11 +33,11 @@ TARGET static inline lanes FUNCTION(decode_q4_K)(const uint8_t *row, size_t i) {
     byte_lanes codes;
     memcpy(&codes, block + 16 + part / 2 * 32, sizeof codes);
     codes = (part % 2 ? codes >> 4 : codes) & 15;
-    return __builtin_convertvector(codes, lanes) * (FUNCTION(half)(block) * (float)scale) -
+    return __builtin_convertvector(codes, floats_32) * (FUNCTION(half)(block) * (float)scale) -
            FUNCTION(half)(block + 2) * (float)minimum;
 }
 
-TARGET static inline lanes FUNCTION(decode_q6_K)(const uint8_t *row, size_t i) {
+TARGET static inline floats_32 FUNCTION(decode_q6_K)(const uint8_t *row, size_t i) {
     const uint8_t *block = row + i / 256 * 210;
     size_t part = i % 256 / 32, half = part / 4;
     byte_lanes low, high;
@@ -67,21 +46,13 @@ TARGET static inline lanes FUNCTION(decode_q6_K)(const uint8_t *row, size_t i) {
     low = (part % 4 < 2 ? low : low >> 4) & 15;
     high = (high >> (char)(part % 4 * 2)) & 3;
     float unit = FUNCTION(half)(block + 208);
-    lanes scale = {0}, later = {0};
+    floats_32 scale = {0}, later = {0};
     scale += unit * (float)(int8_t)block[192 + 2 * part];
     later += unit * (float)(int8_t)block[193 + 2 * part];
     scale = __builtin_shufflevector(
         scale, later, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 48, 49, 50, 51, 52, 53, 54,
         55, 56, 57, 58, 59, 60, 61, 62, 63);
-    return scale * __builtin_convertvector((low | high << 4) - 32, lanes);
-}
-
-TARGET static inline float FUNCTION(total)(lanes sums) {
-    float each[LANES];
-    memcpy(each, &sums, sizeof each);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int j = 0; j < width; j++) each[j] += each[j + width];
-    return each[0];
+    return scale * __builtin_convertvector((low | high << 4) - 32, floats_32);
 }
 
 /* One row after the other, so that memory is read in the order in which it lies, as prefetching wants it.
@@ -93,7 +64,7 @@ TARGET static inline float FUNCTION(total)(lanes sums) {
         size_t whole = count / LANES * LANES, rest = count - whole;                                \
         for (size_t r = 0; r < row_count; r++) {                                                   \
             const uint8_t *row = (const uint8_t *)rows + r * row_byte_count;                       \
-            lanes sums = {0}, part = {0};                                                          \
+            floats_32 sums = {0}, part = {0};                                                          \
             for (size_t i = 0; i < whole; i += LANES) {                                            \
                 memcpy(&part, x + i, sizeof part);                                                 \
                 sums += FUNCTION(decode_##format)(row, i) * part;                                  \
@@ -105,14 +76,12 @@ TARGET static inline float FUNCTION(total)(lanes sums) {
                 memcpy(&part, x + whole, rest * sizeof(float));                                    \
                 sums += FUNCTION(decode_##format)(end, 0) * part;                                  \
             }                                                                                      \
-            out[r] = FUNCTION(total)(sums);                                                        \
+            out[r] = FUNCTION(total_of_32)(sums);                                                        \
         }                                                                                          \
     }
 
 DOT_ROWS(f16)
 DOT_ROWS(bf16)
-DOT_ROWS(q8_0)
-DOT_ROWS(q4_0)
 DOT_ROWS(q4_K)
 DOT_ROWS(q6_K)
 

@@ -60,6 +60,10 @@ extension LinearMatrix {
         _ x: Matrix, applying activation: DecoderDescription.Activation,
         times factor: LinearMatrix?, into result: Matrix, _ workers: Workers
     ) throws {
+        if x.rows <= fewRows {
+            return try multiplyFew(
+                x, applying: activation, times: factor, into: result, workers)
+        }
         let grid = TileGrid(
             tokens: x.rows, rows: rows, columns: columns, isLone: workers.isInsideOfItem)
         try Activations.with(
@@ -84,6 +88,20 @@ extension LinearMatrix {
                     }
                 }
             }
+        }
+    }
+
+    /// The same for a few tokens: both products as one piece of work.
+    private func multiplyFew(
+        _ x: Matrix, applying activation: DecoderDescription.Activation,
+        times factor: LinearMatrix?, into result: Matrix, _ workers: Workers
+    ) throws {
+        let output = result.elements
+        try withScratch(factor == nil ? 0 : output.count) { factors in
+            let second = factor.map { [($0, factors)] } ?? []
+            try LinearMatrix.multiply(x.elements, by: [(self, output)] + second, workers: workers)
+            activation.apply(to: output)
+            if factor != nil { RowFunctions.multiply(output, by: UnsafeBufferPointer(factors)) }
         }
     }
 }

@@ -10,6 +10,8 @@ package struct LinearMatrix: Sendable {
     }
 
     private let storage: Storage
+    /// The encoded rows where they lie in memory and there is a kernel for them.
+    private let encodedRows: EncodedRows?
     /// Outputs.
     package let rows: Int
     /// Inputs.
@@ -26,13 +28,14 @@ package struct LinearMatrix: Sendable {
         let descriptor = source.descriptor
         let codec = try RowCodec(descriptor.encoding, columns: descriptor.columns)
         storage = .encoded(source, codec)
+        encodedRows = source.bytesInPlace.flatMap { EncodedRows($0, in: codec) }
         (rows, columns) = (descriptor.rows, descriptor.columns)
         (self.bias, self.precision) = (bias, precision)
     }
 
     /// Weights in memory.
     package init(_ matrix: Matrix, bias: [Float]? = nil, precision: Precision = .f32) {
-        storage = .decoded(matrix)
+        (storage, encodedRows) = (.decoded(matrix), nil)
         (rows, columns) = (matrix.rows, matrix.columns)
         (self.bias, self.precision) = (bias, precision)
     }
@@ -80,6 +83,12 @@ extension LinearMatrix {
         let columns = matrices.first?.matrix.columns ?? 0
         let tokens = input.count / max(columns, 1)
         precondition(input.count == tokens * columns)
+        if tokens <= fewRows,
+            multiplyInPlace(
+                input, columns: columns, by: matrices, adding: adding, workers: workers)
+        {
+            return
+        }
         let grids = matrices.map { matrix, output in
             precondition(matrix.columns == columns && output.count == tokens * matrix.rows)
             return TileGrid(
@@ -133,31 +142,110 @@ extension LinearMatrix {
                     adding: adding)
             }
         }
-        guard let bias else { return }
-        for token in 0..<tokens {
-            for row in tile { y[token * stride + row - tile.lowerBound] += bias[row] }
-        }
+        addBias(tile, to: y, tokens: tokens, stride: stride)
     }
 
+    private func addBias(
+        _ rows: Range<Int>, to y: UnsafeMutablePointer<Float>, tokens: Int, stride: Int
+    ) {
+        guard let bias else { return }
+        for token in 0..<tokens {
+            for row in rows { y[token * stride + row - rows.lowerBound] += bias[row] }
+        }
+    }
+}
+
+// MARK: A few tokens
+
+extension LinearMatrix {
     /// The product with a few tokens straight from the encoded weights, where there is a kernel for it.
+    ///
+    /// The result is that of `multiplyInPlace`, wherever the bytes come from.
     private func addDots(
         _ x: Activations, tile: Range<Int>, into y: UnsafeMutablePointer<Float>, stride: Int,
         adding: Bool
     ) throws -> Bool {
-        guard x.count <= fewRows, case .encoded(let source, let codec) = storage, codec.hasDots
-        else { return false }
-        try source.withBytes(rows: tile) { bytes in
+        guard x.count <= fewRows, case .encoded(let source, let codec) = storage else {
+            return false
+        }
+        return try source.withBytes(rows: tile) { bytes in
+            guard let rows = EncodedRows(bytes, in: codec) else { return false }
+            let part = Part(rows: rows, output: y, stride: stride)
+            FewVectors.with(
+                UnsafeBufferPointer(start: x.floats, count: x.count * columns), columns: columns,
+                asBlockFloats: rows.usesBlockFloats
+            ) { x in
+                for tile in 0..<part.tiles { part.multiply(tile: tile, x, adding: adding) }
+            }
+            return true
+        }
+    }
+
+    /// One matrix's part in a product with a few tokens. It holds no reference, for counting those would take
+    /// as long as an item does.
+    private struct Part {
+        let rows: EncodedRows
+        /// (tokens, rows)
+        let output: UnsafeMutablePointer<Float>
+        /// Elements from one token's results to the next one's.
+        let stride: Int
+
+        /// Few enough for threads to end at about the same time.
+        static let rowsPerTile = 32
+
+        var tiles: Int { (rows.count + Part.rowsPerTile - 1) / Part.rowsPerTile }
+
+        func multiply(tile: Int, _ x: FewVectors, adding: Bool) {
+            let first = tile * Part.rowsPerTile
+            let range = first..<min(first + Part.rowsPerTile, rows.count)
             for token in 0..<x.count {
-                let (x, out) = (x.floats + token * columns, y + token * stride)
+                let y = output + token * stride + first
                 guard adding else {
-                    codec.dots(of: bytes, with: x, into: out)
+                    rows.dots(of: range, with: x, token, into: y)
                     continue
                 }
-                withUnsafeTemporaryAllocation(of: Float.self, capacity: tile.count) { dots in
-                    guard let first = dots.baseAddress else { return }
-                    codec.dots(of: bytes, with: x, into: first)
-                    for row in dots.indices { out[row] += dots[row] }
+                withUnsafeTemporaryAllocation(of: Float.self, capacity: Part.rowsPerTile) { dots in
+                    guard let start = dots.baseAddress else { return }
+                    rows.dots(of: range, with: x, token, into: start)
+                    for row in 0..<range.count { y[row] += start[row] }
                 }
+            }
+        }
+    }
+
+    /// The products straight from the encoded weights, where all of them lie in memory.
+    ///
+    /// - Returns: false where they do not, and nothing was done.
+    private static func multiplyInPlace(
+        _ input: UnsafeMutableBufferPointer<Float>, columns: Int,
+        by matrices: [(matrix: LinearMatrix, output: UnsafeMutableBufferPointer<Float>)],
+        adding: Bool, workers: Workers
+    ) -> Bool {
+        var parts: [Part] = []
+        for (matrix, output) in matrices {
+            guard let rows = matrix.encodedRows, let output = output.baseAddress else {
+                return false
+            }
+            parts.append(Part(rows: rows, output: output, stride: matrix.rows))
+        }
+        FewVectors.with(
+            UnsafeBufferPointer(input), columns: columns,
+            asBlockFloats: parts.contains { $0.rows.usesBlockFloats }
+        ) { x in
+            parts.withUnsafeBufferPointer { parts in
+                nonisolated(unsafe) let parts = parts
+                workers.forEachInRuns(parts.reduce(0) { $0 + $1.tiles }) { item in
+                    var (tile, place) = (item, 0)
+                    while tile >= parts[place].tiles {
+                        tile -= parts[place].tiles
+                        place += 1
+                    }
+                    parts[place].multiply(tile: tile, x, adding: adding)
+                }
+            }
+            for (part, (matrix, _)) in zip(parts, matrices) {
+                matrix.addBias(
+                    0..<matrix.rows, to: part.output, tokens: x.count, stride: matrix.rows)
             }
         }
         return true

@@ -33,29 +33,66 @@ package struct Workers: Sendable {
         guard count > 0 else { return }
         let next = Atomic<Int>(0)
         let failure = Mutex<(item: Int, error: Failure)?>(nil)
-        withoutActuallyEscaping(body) { body in
-            @Sendable func work() {
-                omp_set_num_threads(1)
-                while true {
-                    let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    guard item < count else { return }
-                    do throws(Failure) {
-                        try body(item)
-                    } catch {
-                        failure.withLock { first in
-                            if first.map({ item < $0.item }) ?? true { first = (item, error) }
-                        }
-                        next.store(count, ordering: .relaxed)
+        share(among: count) {
+            while true {
+                let item = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard item < count else { return }
+                do throws(Failure) {
+                    try body(item)
+                } catch {
+                    failure.withLock { first in
+                        if first.map({ item < $0.item }) ?? true { first = (item, error) }
                     }
+                    next.store(count, ordering: .relaxed)
                 }
-            }
-            let threadCount = min(threadCount, count)
-            guard threadCount > 1 else { return work() }
-            if !Crew.shared.perform(helperCount: threadCount - 1, work) {
-                DispatchQueue.concurrentPerform(iterations: threadCount) { _ in work() }
             }
         }
         if let (_, error) = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Calls `body` for every number below `count`, each once, in as many runs as there are threads.
+    ///
+    /// A thread goes through a run of its own in order and then helps with the others'. Memory that is read in the
+    /// order of the numbers comes up to twice as fast as where threads take turns, for a processor fetches ahead
+    /// of what is read in one piece.
+    ///
+    /// When items throw, the error of one of them is thrown.
+    package func forEachInRuns<Failure: Error>(
+        _ count: Int, _ body: @Sendable (Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        guard count > 0 else { return }
+        let runs = Runs(count: count, runCount: min(threadCount, count))
+        let failure = Mutex<Failure?>(nil)
+        share(among: count) {
+            let own = runs.begun.wrappingAdd(1, ordering: .relaxed).oldValue
+            for offset in 0..<runs.runCount {
+                let run = (own + offset) % runs.runCount
+                while let item = runs.next(ofRun: run) {
+                    do throws(Failure) {
+                        try body(item)
+                    } catch {
+                        failure.withLock { $0 = error }
+                        return
+                    }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// Calls `work` on as many threads as have something to do.
+    private func share(among itemCount: Int, _ work: @Sendable () -> Void) {
+        withoutActuallyEscaping(work) { work in
+            @Sendable func alone() {
+                omp_set_num_threads(1)
+                work()
+            }
+            let threadCount = min(threadCount, itemCount)
+            guard threadCount > 1 else { return alone() }
+            if !Crew.shared.perform(helperCount: threadCount - 1, alone) {
+                DispatchQueue.concurrentPerform(iterations: threadCount) { _ in alone() }
+            }
+        }
     }
 
     /// Calls `body`, and `aside` at the same time on a thread of its own; where one thread is all there is,
@@ -88,6 +125,35 @@ package struct Workers: Sendable {
         try forEach((count + length - 1) / length) { index throws(Failure) in
             try body(index * length..<min(count, (index + 1) * length))
         }
+    }
+}
+
+/// The numbers below a count in runs of about one length, each with a place up to which it is taken.
+private final class Runs: Sendable {
+    /// Numbers from one that is counted to the next, so that each has a cache line of its own.
+    private static let spacing = 16
+
+    let count: Int
+    let runCount: Int
+    /// Threads that have begun.
+    let begun = Atomic(0)
+    nonisolated(unsafe) private let taken: UnsafeMutablePointer<Atomic<Int>>
+
+    init(count: Int, runCount: Int) {
+        (self.count, self.runCount) = (count, runCount)
+        taken = .allocate(capacity: runCount * Runs.spacing)
+        for place in 0..<runCount * Runs.spacing { (taken + place).initialize(to: Atomic(0)) }
+    }
+
+    deinit {
+        taken.deinitialize(count: runCount * Runs.spacing)
+        taken.deallocate()
+    }
+
+    func next(ofRun run: Int) -> Int? {
+        let start = run * count / runCount
+        let item = start + taken[run * Runs.spacing].wrappingAdd(1, ordering: .relaxed).oldValue
+        return item < (run + 1) * count / runCount ? item : nil
     }
 }
 

@@ -10,9 +10,15 @@ public protocol TensorSource: Sendable {
     func withBytes<Result>(
         rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result
+
+    /// All rows where they lie in memory as they are, for as long as the source lives; nil where lending them
+    /// takes work.
+    var bytesInPlace: UnsafeRawBufferPointer? { get }
 }
 
 extension TensorSource {
+    public var bytesInPlace: UnsafeRawBufferPointer? { nil }
+
     /// All rows as an array, for small tensors.
     public func bytes() throws -> [UInt8] {
         try withBytes(rows: 0..<descriptor.rows) { [UInt8]($0) }
@@ -60,6 +66,10 @@ public struct MappedTensor: TensorSource {
         self.descriptor = descriptor
         self.file = file
         self.offset = offset
+    }
+
+    public var bytesInPlace: UnsafeRawBufferPointer? {
+        UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + descriptor.byteCount])
     }
 
     /// Tells the system that some of the tensor's bytes are not needed for now: they leave the process's memory

@@ -51,6 +51,8 @@ public struct RenamedTensor: TensorSource {
     ) throws -> Result {
         try base.withBytes(rows: rows, body)
     }
+
+    public var bytesInPlace: UnsafeRawBufferPointer? { base.bytesInPlace }
 }
 
 /// Some rows of another tensor.
@@ -71,6 +73,13 @@ public struct SlicedTensor: TensorSource {
         rows: Range<Int>, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) throws -> Result {
         try base.withBytes(rows: firstRow + rows.lowerBound..<firstRow + rows.upperBound, body)
+    }
+
+    public var bytesInPlace: UnsafeRawBufferPointer? {
+        let start = firstRow * descriptor.rowByteCount
+        return base.bytesInPlace.map {
+            UnsafeRawBufferPointer(rebasing: $0[start..<start + descriptor.byteCount])
+        }
     }
 }
 

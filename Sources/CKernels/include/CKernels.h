@@ -5,6 +5,7 @@
    caller, and a test that holds the two together. The instruction set is chosen at run time. */
 
 #include "codebooks.h"
+#include "digit_dots.h"
 #include "dot_products.h"
 #include "encoded_dots.h"
 #include "float_conversion.h"
