@@ -8,7 +8,9 @@ extension GPTQTile {
     ///
     /// With l the levels, cut into blocks b, the moves s of the scales solve A·s = r, where
     /// A[b, c] = l_bᵀ·H[b, c]·l_c and r[b] = l_bᵀ·g_b. One system per lane, all solved at once.
-    func refitScales() {
+    ///
+    /// - Parameter before: each lane's error, which `residual` and `gradient` are up to.
+    func refitScales(errors before: [Double]) {
         let blocks = tile.blockCount
         let system = LaneSystems(order: blocks)
         fillMatrix(of: system)
@@ -21,11 +23,9 @@ extension GPTQTile {
         }
         system.solve()
 
-        let before = measure(tile)
-        let previous = GridTile(columns: columns, grid: search.grid)
-        let all = Matrix(rows: 1, columns: Tile.lanes)
-        all.lanes(0).fillLanes(1)
-        previous.take(tile, where: all.lanes(0))
+        let previous = (
+            tile: GridTile(tile), residual: residual.copied(), gradient: gradient.copied()
+        )
         for block in 0..<blocks {
             let (scale, move) = (tile.scales.lanes(block), system.right(block))
             for lane in 0..<Tile.lanes {
@@ -36,10 +36,10 @@ extension GPTQTile {
             tile.setInverses(ofBlock: block)
         }
         let after = measure(tile)
-        let worse = Matrix(rows: 1, columns: Tile.lanes)
-        for lane in 0..<Tile.lanes where !(after[lane] < before[lane]) { worse[0, lane] = 1 }
-        tile.take(previous, where: worse.lanes(0))
-        _ = measure(tile)
+        let worse = mask { !(after[$0] < before[$0]) }
+        tile.take(previous.tile, where: worse)
+        residual.take(previous.residual, where: worse)
+        gradient.take(previous.gradient, where: worse)
     }
 
     private func fillMatrix(of system: LaneSystems) {

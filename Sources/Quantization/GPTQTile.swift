@@ -50,25 +50,28 @@ final class GPTQTile {
         feedBack(startingFrom: nearest, factor: factor, batchSize: method.batchSize)
         // Feedback follows one order of columns and looks ahead by proxy only: now and then a row
         // ends up worse than where plain rounding had it.
-        _ = keep(nearest, errors: nearestErrors)
-        var errors = polished(method)
+        var errors = measure(tile)
+        if keep(nearest, errors: nearestErrors, over: &errors) { errors = measure(tile) }
+        errors = polished(method, errors: errors)
         for _ in 0..<method.restarts {
-            let reached = GridTile(tile)
+            let reached = (tile: GridTile(tile), errors: errors)
             feedBack(
-                startingFrom: reached, factor: factor, batchSize: method.batchSize,
+                startingFrom: reached.tile, factor: factor, batchSize: method.batchSize,
                 fittingBlocks: false)
-            _ = measure(tile)
-            _ = polished(method)
-            errors = keep(reached, errors: errors)
+            errors = polished(method, errors: measure(tile))
+            _ = keep(reached.tile, errors: reached.errors, over: &errors)
         }
+        tile.residual(of: target, into: residual)
         entry.error = hessian.undamped(errors, of: residual)
         return entry
     }
 
-    /// Improves what feedback left, and returns each lane's error.
-    private func polished(_ method: GPTQ) -> [Double] {
+    /// Improves what feedback left, whose errors were measured, and returns each lane's error.
+    private func polished(_ method: GPTQ, errors: [Double]) -> [Double] {
         for round in 0..<max(method.refits, 1) {
-            if round < method.refits, !search.grid.hasMinimum { refitScales() }
+            if round < method.refits, !search.grid.hasMinimum {
+                refitScales(errors: round == 0 ? errors : measure(tile))
+            }
             if let blocks {
                 for _ in 0..<method.passes(search.grid) {
                     improveBlocks(blocks, batchSize: method.batchSize)
@@ -82,14 +85,21 @@ final class GPTQTile {
         return measure(tile)
     }
 
-    /// Takes rows of another tile over whose errors are smaller, and returns each lane's error then.
-    private func keep(_ other: GridTile, errors: [Double]) -> [Double] {
-        let present = measure(tile)
-        guard zip(errors, present).contains(where: { $0 < $1 }) else { return present }
-        let better = Matrix(rows: 1, columns: Tile.lanes)
-        for lane in 0..<Tile.lanes where errors[lane] < present[lane] { better[0, lane] = 1 }
-        tile.take(other, where: better.lanes(0))
-        return measure(tile)
+    /// Takes rows of another tile over whose errors are smaller, and says whether there are any; `residual` and
+    /// `gradient` stay as they are.
+    private func keep(
+        _ other: GridTile, errors: [Double], over present: inout [Double]
+    ) -> Bool {
+        let better = mask { errors[$0] < present[$0] }
+        guard better.elements.contains(1) else { return false }
+        tile.take(other, where: better)
+        for lane in 0..<Tile.lanes { present[lane] = min(present[lane], errors[lane]) }
+        return true
+    }
+
+    /// 1 in the lanes that are chosen, 0 in others: (1, lanes).
+    func mask(where isChosen: (Int) -> Bool) -> Matrix {
+        Matrix(rows: 1, columns: Tile.lanes, (0..<Tile.lanes).map { isChosen($0) ? 1 : 0 })
     }
 
     /// Brings `residual` and `gradient` up to `tile`, and returns each lane's error under the

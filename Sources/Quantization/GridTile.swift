@@ -119,14 +119,20 @@ final class GridTile {
         }
     }
 
-    /// Takes over the lanes of `other` in which `chosen` is not 0.
-    func take(_ other: GridTile, where chosen: UnsafePointer<Float>) {
-        for (mine, others) in zip(matrices, other.matrices) {
-            for row in 0..<mine.rows {
-                let (target, source) = (mine.lanes(row), others.lanes(row))
-                for lane in 0..<Tile.lanes {
-                    target[lane] = chosen[lane] != 0 ? source[lane] : target[lane]
-                }
+    /// Takes over the lanes of `other` in which `chosen`, (1, lanes), is not 0.
+    func take(_ other: GridTile, where chosen: Matrix) {
+        for (mine, others) in zip(matrices, other.matrices) { mine.take(others, where: chosen) }
+    }
+}
+
+extension Matrix {
+    /// Takes over the lanes of `other` in which `chosen`, (1, lanes), is not 0.
+    func take(_ other: Matrix, where chosen: Matrix) {
+        let chosen = chosen.lanes(0)
+        for row in 0..<rows {
+            let (target, source) = (lanes(row), other.lanes(row))
+            for lane in 0..<Tile.lanes {
+                target[lane] = chosen[lane] != 0 ? source[lane] : target[lane]
             }
         }
     }
