@@ -1,3 +1,4 @@
+import CKernels
 import Kernels
 
 /// One number per lane of a tile: `Tile.lanes` of them.
@@ -30,9 +31,31 @@ extension UnsafeMutablePointer<Float> {
         update(from: other, count: Tile.lanes)
     }
 
-    /// Subtracts `factor` times `other`.
-    @inline(__always)
-    package func subtractLanes(_ factor: Float, _ other: UnsafePointer<Float>) {
-        for lane in 0..<Tile.lanes { self[lane] -= factor * other[lane] }
+    /// Adds to each of some rows of lanes a multiple of the same lanes; `addProductsReference` is the
+    /// definition, to the bit.
+    ///
+    /// - Parameters:
+    ///   - factors: one for each row.
+    ///   - stride: how far they are apart.
+    ///   - sign: what they are multiplied by, 1 or −1.
+    ///   - other: the lanes.
+    ///   - rows: how many follow each other from here on.
+    package func addProducts(
+        _ factors: UnsafePointer<Float>, stride: Int = 1, sign: Float,
+        of other: UnsafePointer<Float>, rows: Int
+    ) {
+        guard rows > 0 else { return }
+        detent_add_lane_products(self, factors, stride, sign, other, rows, Tile.lanes)
+    }
+
+    package func addProductsReference(
+        _ factors: UnsafePointer<Float>, stride: Int = 1, sign: Float,
+        of other: UnsafePointer<Float>, rows: Int
+    ) {
+        for row in 0..<rows {
+            for lane in 0..<Tile.lanes {
+                self[row * Tile.lanes + lane] += sign * factors[row * stride] * other[lane]
+            }
+        }
     }
 }

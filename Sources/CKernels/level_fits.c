@@ -72,3 +72,8 @@ void detent_level_feedback(const float *x, const float *factor, const float *rat
     DISPATCH(level_feedback, x, factor, rates, columns, lanes, scales, minimums, inverse_scales,
              levels, out, errors);
 }
+
+void detent_add_lane_products(float *y, const float *factors, size_t stride, float sign,
+                              const float *x, size_t rows, size_t lanes) {
+    DISPATCH(add_lane_products, y, factors, stride, sign, x, rows, lanes);
+}

@@ -299,3 +299,16 @@ TARGET static void FUNCTION(level_feedback)(const float *x, const float *factor,
         for (int j = 0; j < LANES; j++) errors[lane + j] = sum[j];
     }
 }
+
+TARGET static void FUNCTION(add_lane_products)(float *y, const float *factors, size_t stride,
+                                               float sign, const float *x, size_t rows,
+                                               size_t lanes) {
+    for (size_t lane = 0; lane < lanes; lane += LANES) {
+        float value[LANES];
+        for (int j = 0; j < LANES; j++) value[j] = x[lane + j];
+        for (size_t row = 0; row < rows; row++) {
+            float factor = sign * factors[row * stride], *sum = y + row * lanes + lane;
+            for (int j = 0; j < LANES; j++) sum[j] += factor * value[j];
+        }
+    }
+}

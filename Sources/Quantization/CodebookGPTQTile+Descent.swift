@@ -22,11 +22,9 @@ extension CodebookGPTQTile {
                 }
                 for changed in column..<column + runWidth {
                     // H is symmetric: its row is its column, and lies in one piece.
-                    let hessianRow = hessian.damped.pointer(toRow: changed)
-                    let change = changes.lanes(changed - start)
-                    for other in batch {
-                        gradient.lanes(other).subtractLanes(hessianRow[other], change)
-                    }
+                    gradient.lanes(start).addProducts(
+                        hessian.damped.pointer(toRow: changed, column: start), sign: -1,
+                        of: changes.lanes(changed - start), rows: batch.count)
                 }
             }
             follow(changes, from: batch, in: [0..<start, batch.upperBound..<columns])

@@ -123,9 +123,11 @@ final class CodebookGPTQTile {
                 let reached = tile.weights.lanes(column)
                 let rate = 1 / plan.factor[place, place]
                 for lane in 0..<Tile.lanes { error[lane] = (weight[lane] - reached[lane]) * rate }
-                for later in place + 1..<max(batch.upperBound, place + 1) {
-                    work.lanes(later).subtractLanes(plan.factor[later, place], error)
-                }
+                let later = place + 1
+                guard later < batch.upperBound else { continue }
+                work.lanes(later).addProducts(
+                    plan.factor.pointer(toRow: later, column: place), stride: columns, sign: -1,
+                    of: error, rows: batch.upperBound - later)
             }
             guard batch.upperBound < columns else { break }
             multiply(

@@ -49,8 +49,7 @@ extension GPTQTile {
             for lane in 0..<Tile.lanes { change[lane] = rounded[lane] - change[lane] }
         }
         // H is symmetric: its row is its column, and lies in one piece.
-        for other in batch {
-            gradient.lanes(other).subtractLanes(hessianRow[other], change)
-        }
+        gradient.lanes(batch.lowerBound).addProducts(
+            hessianRow + batch.lowerBound, sign: -1, of: change, rows: batch.count)
     }
 }

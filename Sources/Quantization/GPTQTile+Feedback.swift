@@ -43,9 +43,11 @@ extension GPTQTile {
                 tile.round(column: column, values: weight, by: rounding, into: error)
                 let rate = 1 / factor[place, place]
                 for lane in 0..<Tile.lanes { error[lane] = (weight[lane] - error[lane]) * rate }
-                for later in place + 1..<max(batch.upperBound, place + 1) {
-                    work.lanes(later).subtractLanes(factor[later, place], error)
-                }
+                let later = place + 1
+                guard later < batch.upperBound else { continue }
+                work.lanes(later).addProducts(
+                    factor.pointer(toRow: later, column: place), stride: columns, sign: -1,
+                    of: error, rows: batch.upperBound - later)
             }
             guard batch.upperBound < columns else { break }
             multiply(

@@ -15,10 +15,13 @@ extension GPTQTile {
         var byOnes = [Float](repeating: 0, count: batch.count)
         for (place, row) in batch.enumerated() {
             let hessianRow = hessian.damped.pointer(toRow: row)
-            for column in members {
-                byLevels.lanes(place).subtractLanes(-hessianRow[column], tile.levels.lanes(column))
-                byOnes[place] += hessianRow[column]
-            }
+            for column in members { byOnes[place] += hessianRow[column] }
+        }
+        for column in members {
+            // H is symmetric: its row is its column.
+            byLevels.lanes(0).addProducts(
+                hessian.damped.pointer(toRow: column, column: batch.lowerBound), sign: 1,
+                of: tile.levels.lanes(column), rows: batch.count)
         }
         let error = BlockError()
         for column in members {

@@ -59,4 +59,8 @@ void detent_level_feedback(const float *x, const float *factor, const float *rat
                            const float *inverse_scales, const detent_levels *levels, float *out,
                            float *errors);
 
+/* Adds sign factors[r stride] x to each row r of y. x: (lanes), a multiple of 16; y: (rows, lanes). */
+void detent_add_lane_products(float *y, const float *factors, size_t stride, float sign,
+                              const float *x, size_t rows, size_t lanes);
+
 #endif
