@@ -1,5 +1,7 @@
 #if canImport(Glibc)
 import Glibc
+#elseif canImport(Darwin)
+import Darwin
 #endif
 
 /// A row-major matrix of `Float` in memory that threads share.
@@ -11,7 +13,7 @@ package final class Matrix: @unchecked Sendable {
     package let columns: Int
     /// A page of the processor's next larger size, in bytes: a strided walk through a matrix of many ordinary
     /// pages finds few of them in the processor's table.
-    private static let hugePage = 1 << 21
+    fileprivate static let hugePage = 1 << 21
     /// (rows, columns), row-major, aligned to a cache line.
     package let elements: UnsafeMutableBufferPointer<Float>
     /// Whose the elements are; nil where they are the matrix's own.
@@ -23,6 +25,13 @@ package final class Matrix: @unchecked Sendable {
         self.rows = rows
         self.columns = columns
         let byteCount = rows * columns * MemoryLayout<Float>.stride
+        if byteCount >= FreshPages.worthwhileByteCount,
+            let pages = FreshPages(byteCount: byteCount)
+        {
+            elements = pages.bytes.bindMemory(to: Float.self)
+            owner = pages
+            return
+        }
         let raw = UnsafeMutableRawBufferPointer.allocate(
             byteCount: byteCount, alignment: byteCount < Matrix.hugePage ? 64 : Matrix.hugePage)
         #if canImport(Glibc)
@@ -88,4 +97,30 @@ package final class Matrix: @unchecked Sendable {
         }
         return base + row * columns + column
     }
+}
+
+/// Zeros from the system, which clears each page when a thread first touches it: threads that fill a matrix
+/// together then do so together, and nothing is written twice.
+private final class FreshPages {
+    /// Below, memory that is used again and again is the faster one.
+    static let worthwhileByteCount = 1 << 25
+
+    /// Aligned to a large page.
+    let bytes: UnsafeMutableRawBufferPointer
+    private let mapping: UnsafeMutableRawBufferPointer
+
+    /// - Returns: nil where the system has no such memory.
+    init?(byteCount: Int) {
+        let mapped = byteCount + Matrix.hugePage
+        let address = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+        guard let address, address != MAP_FAILED else { return nil }
+        mapping = UnsafeMutableRawBufferPointer(start: address, count: mapped)
+        let start = address.alignedUp(toMultipleOf: Matrix.hugePage)
+        bytes = UnsafeMutableRawBufferPointer(start: start, count: byteCount)
+        #if canImport(Glibc)
+        madvise(start, byteCount, MADV_HUGEPAGE)
+        #endif
+    }
+
+    deinit { munmap(mapping.baseAddress, mapping.count) }
 }

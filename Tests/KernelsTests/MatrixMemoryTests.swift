@@ -20,6 +20,17 @@ func matricesKeepWhatIsWrittenWhereverTheyLie(limit: Int) throws {
     }
 }
 
+/// Of a few numbers, of large pages, of pages fresh from the system.
+@Test(arguments: [3, 1 << 20, (1 << 23) + 5])
+func everyMatrixStartsAsAlignedZeros(count: Int) {
+    for _ in 0..<2 {
+        let matrix = Matrix(rows: 1, columns: count)
+        #expect(Int(bitPattern: matrix.pointer(toRow: 0)) % (count < 1 << 19 ? 64 : 1 << 21) == 0)
+        #expect(matrix.elements.allSatisfy { $0 == 0 })
+        matrix.elements.update(repeating: 1)
+    }
+}
+
 @Test func pagesThatWereLetGoOfComeBack() throws {
     let folder = try TemporaryFolder()
     let mapping = try TemporaryMapping(byteCount: 1 << 20, folder: folder.path)
