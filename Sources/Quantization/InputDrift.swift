@@ -1,4 +1,5 @@
 import Kernels
+import Synchronization
 
 /// How far the inputs of a layer are from what they were in the model before it was quantized.
 ///
@@ -57,10 +58,14 @@ package struct DriftCompensation {
     ///   - workers: the threads to work on; the result does not depend on them.
     package init(_ drift: InputDrift, hessian: Hessian, workers: Workers) {
         (self.drift, self.hessian, self.workers) = (drift, hessian, workers)
-        halves = drift.halves.map {
-            Hessian(
-                $0.hessian, dampingFraction: max(hessian.dampingFraction, 1e-6), order: .natural)
+        let dampingFraction = max(hessian.dampingFraction, 1e-6)
+        let ready = Mutex([Hessian?](repeating: nil, count: drift.halves.count))
+        workers.forEach(drift.halves.count) { index in
+            let half = Hessian(
+                drift.halves[index].hessian, dampingFraction: dampingFraction, order: .natural)
+            ready.withLock { $0[index] = half }
         }
+        halves = ready.withLock { $0.compactMap(\.self) }
     }
 
     /// - Parameter weights: W, (rows, columns).
@@ -114,31 +119,57 @@ package struct DriftCompensation {
         let ordered = Matrix(rows: slope.rows, columns: slope.columns)
         let result = Matrix(rows: slope.rows, columns: slope.columns)
         guard let factor = hessian.factor else { return result }
-        for row in 0..<slope.rows {
-            for (index, column) in hessian.order.enumerated() {
-                ordered[row, index] = slope[row, column]
-            }
+        forEachRow(of: slope) { row in
+            let (from, to) = (slope.row(row), ordered.row(row))
+            for (index, column) in hessian.order.enumerated() { to[index] = from[column] }
         }
-        product(ordered, factor, into: result)
-        product(result, factor, transposed: true, into: ordered)
-        for row in 0..<slope.rows {
-            for (index, column) in hessian.order.enumerated() {
-                result[row, column] = ordered[row, index]
-            }
+        product(ordered, factor, .lower, into: result)
+        product(result, factor, .lowerTransposed, into: ordered)
+        forEachRow(of: slope) { row in
+            let (from, to) = (ordered.row(row), result.row(row))
+            for (index, column) in hessian.order.enumerated() { to[column] = from[index] }
         }
         return result
     }
 
-    private func product(
-        _ a: Matrix, _ b: Matrix, transposed: Bool = false, into target: Matrix
-    ) {
+    private func forEachRow(of matrix: Matrix, _ body: @Sendable (Int) -> Void) {
+        workers.forEachRange(of: matrix.rows, length: Self.rowsPerItem) { $0.forEach(body) }
+    }
+
+    private static let rowsPerItem = 64
+    /// Columns that a product with a triangle has at a time: what is zero for all of them is left out.
+    private static let columnsPerPart = 192
+
+    /// What a factor of a product has besides zeros.
+    private enum Shape {
+        case full, lower, lowerTransposed
+    }
+
+    private func product(_ a: Matrix, _ b: Matrix, _ shape: Shape = .full, into target: Matrix) {
         let columns = b.columns
-        workers.forEachRange(of: a.rows, length: 64) { range in
-            Kernels.multiply(
-                MatrixOperand(a.pointer(toRow: range.lowerBound), stride: a.columns),
-                MatrixOperand(b.pointer(toRow: 0), stride: columns, transposed: transposed),
-                into: target.pointer(toRow: range.lowerBound), stride: columns,
-                rows: range.count, inner: columns, columns: columns)
+        let width = shape == .full ? columns : Self.columnsPerPart
+        workers.forEachRange(of: a.rows, length: Self.rowsPerItem) { rows in
+            for start in stride(from: 0, to: columns, by: width) {
+                let part = start..<min(start + width, columns)
+                let inner =
+                    switch shape {
+                    case .full: 0..<b.rows
+                    case .lower: start..<b.rows
+                    case .lowerTransposed: 0..<part.upperBound
+                    }
+                let isTransposed = shape == .lowerTransposed
+                Kernels.multiply(
+                    MatrixOperand(
+                        a.pointer(toRow: rows.lowerBound, column: inner.lowerBound),
+                        stride: a.columns),
+                    MatrixOperand(
+                        isTransposed
+                            ? b.pointer(toRow: start, column: inner.lowerBound)
+                            : b.pointer(toRow: inner.lowerBound, column: start),
+                        stride: columns, transposed: isTransposed),
+                    into: target.pointer(toRow: rows.lowerBound, column: start), stride: columns,
+                    rows: rows.count, inner: inner.count, columns: part.count)
+            }
         }
     }
 }
