@@ -14,6 +14,8 @@ package final class DriftMeter {
     private let walks: [DecoderWalk]
     /// For each walk, what its matrices multiplied, by the first of the roles that share it.
     private var kept: [[TensorRole: Matrix]]
+    /// What was kept before, to be written over.
+    private var spare: [Matrix] = []
 
     /// Sequences that take their half layer together.
     private static let sequencesPerWalk = 2
@@ -69,6 +71,9 @@ package final class DriftMeter {
         }
         let rest = Matrix(rows: columns, columns: columns)
         let comparedCount = walks.reduce(0) { $0 + $1.batch.tokenCount }
+        let precision = original.weights.precision
+        let panels = GramPanels(columns: columns, isRounded: precision == .bf16)
+        let changes = Matrix(rows: groups.map(\.tokenCount).max() ?? 0, columns: width)
         var start = 0
         for group in groups {
             let rows = start..<start + group.tokenCount
@@ -80,21 +85,23 @@ package final class DriftMeter {
                 rebasing: input.values[rows.lowerBound * columns..<rows.upperBound * columns])
             accumulateGram(
                 of: UnsafeBufferPointer(now), factors: rowWeights.map { $0.squareRoot() },
-                into: half?.hessian ?? rest, isRounded: original.weights.precision == .bf16,
-                workers: workers)
+                into: half?.hessian ?? rest, panels: panels, workers: workers)
             guard let half, let index = group.walk else { continue }
             try advance(walk: index, to: role)
             guard
                 let before = try input.stream.map({ _ in walks[index].hidden })
                     ?? keptInput(of: role, walk: index)
             else { return nil }
-            let change = InputStatistics.difference(
+            InputStatistics.difference(
                 of: before, and: input.stream?.rows(rows) ?? now,
                 minus: input.stream.flatMap { _ in original.bias(of: role) },
-                weights: rowWeights, workers)
-            InputStatistics.addProducts(of: change, and: now, to: half.change.sum, workers)
+                weights: rowWeights, into: changes, workers)
+            InputStatistics.addProducts(
+                of: changes.rows(0..<rows.count), and: now, to: half.change.sum,
+                precision: precision, workers)
+            if input.stream == nil { spare.append(before) }
         }
-        for matrix in halves.map(\.hessian) + [rest] { mirrorGram(matrix) }
+        for matrix in halves.map(\.hessian) + [rest] { mirrorGram(matrix, workers: workers) }
         let share = Float(comparedCount) / Float(weights.count)
         for index in rest.elements.indices {
             rest.elements[index] +=
@@ -106,11 +113,12 @@ package final class DriftMeter {
     /// Lets the model as it was pass the half layer that a matrix belongs to.
     private func advance(walk index: Int, to role: TensorRole) throws {
         guard let layer = role.layer else { return }
-        let recorder = Recorder(memory: original.memory)
+        let recorder = Recorder(spare)
         try walks[index].advance(
             through: role.module.isAttention ? .attention : .feedForward, ofLayer: layer,
             observer: recorder)
         kept[index].merge(recorder.inputs) { $1 }
+        spare = recorder.spare
     }
 
     /// What a matrix multiplied in the model as it was; given out once.
@@ -119,16 +127,20 @@ package final class DriftMeter {
     }
 
     private final class Recorder: LinearInputObserver {
-        private let memory: MatrixMemory
         private(set) var inputs: [TensorRole: Matrix] = [:]
+        private(set) var spare: [Matrix]
 
-        init(memory: MatrixMemory) { self.memory = memory }
+        init(_ spare: [Matrix]) { self.spare = spare }
 
         func replacements(
             for roles: [TensorRole], input: LinearInput, decoder: Decoder
         ) throws -> [TensorRole: LinearMatrix] {
             if roles[0].expert == nil, input.stream == nil {
-                let copy = try memory.matrix(rows: input.tokens.count, columns: input.columns)
+                let (rows, columns) = (input.tokens.count, input.columns)
+                let place = spare.firstIndex { ($0.rows, $0.columns) == (rows, columns) }
+                let copy =
+                    try place.map { spare.remove(at: $0) }
+                    ?? decoder.memory.matrix(rows: rows, columns: columns)
                 _ = copy.elements.update(fromContentsOf: input.values)
                 inputs[roles[0]] = copy
             }

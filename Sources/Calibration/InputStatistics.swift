@@ -21,8 +21,8 @@ enum InputStatistics {
         let gram = Matrix(rows: columns, columns: columns)
         accumulateGram(
             of: UnsafeBufferPointer(input), factors: weights.map { $0.squareRoot() }, into: gram,
-            isRounded: precision == .bf16, workers: workers)
-        mirrorGram(gram)
+            panels: GramPanels(columns: columns, isRounded: precision == .bf16), workers: workers)
+        mirrorGram(gram, workers: workers)
         for index in gram.elements.indices { gram.elements[index] /= Float(tokens) }
         return gram
     }
@@ -34,14 +34,13 @@ enum InputStatistics {
     ///   - after: b, likewise.
     ///   - bias: c, the same for all tokens; nil for zeros.
     ///   - weights: one per token.
+    ///   - result: gets it in its first rows, (tokens, width).
     ///   - workers: the threads to work on.
-    /// - Returns: (tokens, width).
     static func difference(
         of before: Matrix, and after: UnsafeMutableBufferPointer<Float>, minus bias: [Float]?,
-        weights: [Float], _ workers: Workers
-    ) -> Matrix {
-        let result = Matrix(rows: before.rows, columns: before.columns)
-        precondition(after.count == result.elements.count && weights.count == before.rows)
+        weights: [Float], into result: Matrix, _ workers: Workers
+    ) {
+        precondition(after.count == before.elements.count && weights.count == before.rows)
         let bias = bias ?? [Float](repeating: 0, count: before.columns)
         nonisolated(unsafe) let after = after
         workers.forEachRange(of: before.rows, length: 256) { range in
@@ -53,7 +52,6 @@ enum InputStatistics {
                 }
             }
         }
-        return result
     }
 
     /// Adds Σ a·xᵀ over tokens to `sum`.
@@ -62,22 +60,34 @@ enum InputStatistics {
     ///   - a: (tokens, rows).
     ///   - input: x, (tokens, columns).
     ///   - sum: (rows, columns).
+    ///   - precision: of what is multiplied.
     ///   - workers: the threads to sum on; the result does not depend on them.
     static func addProducts(
-        of a: Matrix, and input: UnsafeMutableBufferPointer<Float>, to sum: Matrix,
-        _ workers: Workers
+        of a: UnsafeMutableBufferPointer<Float>, and input: UnsafeMutableBufferPointer<Float>,
+        to sum: Matrix, precision: Precision = .f32, _ workers: Workers
     ) {
-        precondition(a.columns == sum.rows && input.count == a.rows * sum.columns)
-        guard let start = input.baseAddress else { return }
-        nonisolated(unsafe) let x = start
-        workers.forEachRange(of: sum.rows, length: 192) { range in
+        let (rows, columns) = (sum.rows, sum.columns)
+        let tokens = a.count / rows
+        precondition(a.count == tokens * rows && input.count == tokens * columns)
+        guard tokens > 0, let a = a.baseAddress, let x = input.baseAddress else { return }
+        nonisolated(unsafe) let (first, second) = (a, x)
+        let rounded =
+            precision == .bf16
+            ? (
+                RoundedRows(first, count: tokens, columns: rows, workers),
+                RoundedRows(second, count: tokens, columns: columns, workers)
+            ) : nil
+        workers.forEachRange(of: rows, length: 192) { range in
+            let target = sum.pointer(toRow: range.lowerBound)
+            if let (a, x) = rounded {
+                return multiplyRounded(
+                    a.transposed(column: range.lowerBound), x.operand, into: target,
+                    stride: columns, rows: range.count, inner: tokens, columns: columns, keep: 1)
+            }
             multiply(
-                MatrixOperand(
-                    a.pointer(toRow: 0, column: range.lowerBound), stride: a.columns,
-                    transposed: true),
-                MatrixOperand(x, stride: sum.columns), into: sum.pointer(toRow: range.lowerBound),
-                stride: sum.columns, rows: range.count, inner: a.rows, columns: sum.columns, keep: 1
-            )
+                MatrixOperand(first + range.lowerBound, stride: rows, transposed: true),
+                MatrixOperand(second, stride: columns), into: target, stride: columns,
+                rows: range.count, inner: tokens, columns: columns, keep: 1)
         }
     }
 

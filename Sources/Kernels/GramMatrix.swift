@@ -10,17 +10,17 @@
 ///   - x: (rows, columns), row-major without gaps.
 ///   - factors: what each row is multiplied by first.
 ///   - gram: (columns, columns).
-///   - isRounded: whether what is multiplied is rounded to bfloat16 first.
+///   - panels: to copy into, of as many columns; who sums often keeps them.
 ///   - workers: the threads to sum on.
 package func accumulateGram(
-    of x: UnsafeBufferPointer<Float>, factors: [Float], into gram: Matrix, isRounded: Bool = false,
+    of x: UnsafeBufferPointer<Float>, factors: [Float], into gram: Matrix, panels: GramPanels,
     workers: Workers
 ) {
     let columns = gram.columns
-    precondition(gram.rows == columns && x.count == factors.count * columns)
+    precondition(gram.rows == columns && panels.columns == columns)
+    precondition(x.count == factors.count * columns)
     let width = GramPanels.width
     let blockCount = (columns + width - 1) / width
-    let panels = GramPanels(columns: columns, isRounded: isRounded)
     for start in stride(from: 0, to: factors.count, by: GramPanels.rowsPerChunk) {
         let rows = start..<min(start + GramPanels.rowsPerChunk, factors.count)
         panels.load(x, rows: rows, factors: factors, workers: workers)
@@ -39,31 +39,41 @@ package func accumulateGram(
 }
 
 /// Copies what is below the diagonal to above it, so that the matrix is symmetric to the bit.
-package func mirrorGram(_ gram: Matrix) {
-    for row in 0..<gram.rows {
-        for column in 0..<row { gram[column, row] = gram[row, column] }
+package func mirrorGram(_ gram: Matrix, workers: Workers = .current) {
+    let order = gram.rows
+    // What is written to stays at hand: a few lines of each of some rows.
+    workers.forEachRange(of: order, length: 64) { above in
+        for column in above.lowerBound..<order {
+            let source = gram.row(column)
+            for row in above.lowerBound..<min(column, above.upperBound) {
+                gram[row, column] = source[row]
+            }
+        }
     }
 }
 
 /// Some rows of a tall matrix, its columns in blocks that lie one after the other.
-private struct GramPanels {
+package struct GramPanels {
     /// Columns of a block.
-    static let width = 192
+    fileprivate static let width = 192
     /// Rows that are summed at a time: a panel of them fits a second-level cache.
-    static let rowsPerChunk = 512
+    fileprivate static let rowsPerChunk = 512
 
     /// (block × row, column of the block); numbers of 16 bits take the first half of a row.
     private let storage: Matrix
-    private let columns: Int
+    fileprivate let columns: Int
     private let isRounded: Bool
 
-    init(columns: Int, isRounded: Bool) {
+    /// - Parameters:
+    ///   - columns: of the rows to be summed over.
+    ///   - isRounded: whether what is multiplied is rounded to bfloat16 first.
+    package init(columns: Int, isRounded: Bool = false) {
         let blockCount = (columns + GramPanels.width - 1) / GramPanels.width
         (self.columns, self.isRounded) = (columns, isRounded)
         storage = Matrix(rows: blockCount * GramPanels.rowsPerChunk, columns: GramPanels.width)
     }
 
-    func load(
+    fileprivate func load(
         _ x: UnsafeBufferPointer<Float>, rows: Range<Int>, factors: [Float], workers: Workers
     ) {
         guard let start = x.baseAddress else { return }
@@ -93,7 +103,7 @@ private struct GramPanels {
     }
 
     /// target += aᵀ · b for two blocks of columns a and b.
-    func addProduct(
+    fileprivate func addProduct(
         of first: Int, and second: Int, rows: Int, to target: UnsafeMutablePointer<Float>
     ) {
         let (a, b) = (start(of: first), start(of: second))

@@ -54,6 +54,39 @@ package struct RoundedOperand {
     }
 }
 
+/// Rows of floats, rounded to such numbers.
+package final class RoundedRows: @unchecked Sendable {
+    private let bits: UnsafeMutablePointer<UInt16>
+    private let columns: Int
+
+    /// - Parameters:
+    ///   - x: (count, columns), row-major without gaps.
+    ///   - count: rows.
+    ///   - columns: of each row.
+    ///   - workers: the threads to round on.
+    package init(_ x: UnsafePointer<Float>, count: Int, columns: Int, _ workers: Workers) {
+        self.columns = columns
+        bits = .allocate(capacity: count * columns)
+        nonisolated(unsafe) let (source, target) = (x, bits)
+        workers.forEachRange(of: count * columns, length: 1 << 16) { range in
+            BFloat16.round(
+                UnsafeBufferPointer(start: source + range.lowerBound, count: range.count),
+                into: UnsafeMutableBufferPointer(
+                    start: target + range.lowerBound, count: range.count))
+        }
+    }
+
+    deinit { bits.deallocate() }
+
+    /// All rows; they must outlive the operand.
+    package var operand: RoundedOperand { RoundedOperand(bits, stride: columns) }
+
+    /// Some columns, from one on, as rows.
+    package func transposed(column: Int) -> RoundedOperand {
+        RoundedOperand(bits + column, stride: columns, transposed: true)
+    }
+}
+
 /// result (rows, columns) = scale · a · b + keep · result, as `multiply`, of numbers rounded to bfloat16.
 ///
 /// Sums are in 32-bit floating point, in an order that depends on the shape alone. Where oneDNN has no such

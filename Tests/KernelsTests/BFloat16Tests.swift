@@ -19,6 +19,33 @@ import Testing
     #expect(bits == x.map(BFloat16.roundedBits))
 }
 
+/// Rows of 9 numbers: the last 5 of each, turned, times all.
+@Test(arguments: [1, 3]) func roundedRowsAreOperands(threadCount: Int) {
+    var generator = SeededGenerator(seed: 8)
+    let (count, columns) = (20_000, 9)
+    let x = generator.normals(count * columns)
+    let result = Matrix(rows: 5, columns: columns)
+    x.withUnsafeBufferPointer { x in
+        guard let start = x.baseAddress else { return }
+        let rows = RoundedRows(
+            start, count: count, columns: columns, Workers(threadCount: threadCount))
+        multiplyRounded(
+            rows.transposed(column: 4), rows.operand, into: result.pointer(toRow: 0),
+            stride: columns, rows: 5, inner: count, columns: columns)
+        withExtendedLifetime(rows) {}
+    }
+    func value(_ row: Int, _ column: Int) -> Double {
+        let bits = BFloat16.roundedBits(x[row * columns + column])
+        return Double(Float(bitPattern: UInt32(bits) << 16))
+    }
+    for row in 0..<5 {
+        for column in 0..<columns {
+            let exact = (0..<count).reduce(0.0) { $0 + value($1, row + 4) * value($1, column) }
+            #expect(abs(Double(result[row, column]) - exact) < Double(count) * 1e-5)
+        }
+    }
+}
+
 @Test(arguments: [(1, 1, 1), (17, 45, 7), (130, 576, 193)])
 func roundedProductMatchesItsDefinition(rows: Int, inner: Int, columns: Int) throws {
     var generator = SeededGenerator(seed: UInt64(inner))

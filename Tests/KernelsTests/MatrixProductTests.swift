@@ -61,7 +61,7 @@ func gramIsTheSameForAnyThreadCount(threadCount: Int, isRounded: Bool) {
     ] {
         accumulateGram(
             of: UnsafeBufferPointer(x.elements), factors: factors, into: gram,
-            isRounded: isRounded, workers: workers)
+            panels: GramPanels(columns: columns, isRounded: isRounded), workers: workers)
         mirrorGram(gram)
     }
     #expect(one.elements.elementsEqual(many.elements))

@@ -31,7 +31,7 @@ struct Layer {
         inputs.withUnsafeBufferPointer {
             accumulateGram(
                 of: $0, factors: [Float](repeating: 1, count: tokens), into: hessian,
-                workers: oneWorker)
+                panels: GramPanels(columns: columns), workers: oneWorker)
         }
         mirrorGram(hessian)
     }
