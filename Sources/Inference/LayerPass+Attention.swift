@@ -41,20 +41,25 @@ extension Decoder {
     /// The attention that each token receives: the sum over queries of its probabilities, averaged over
     /// heads; 1 on average over a sequence.
     ///
+    /// Where there are parts, a sequence is asked of one part of the heads, and the next sequence of the next
+    /// part.
+    ///
     /// - Parameters:
     ///   - index: the layer.
     ///   - input: what the query and key matrices multiply, (tokens, hiddenSize).
     ///   - batch: the sequences that the tokens belong to.
+    ///   - partCount: parts that the heads are cut into; there are no more than heads.
     /// - Returns: one number for each token of the batch.
     /// - Throws: what reading the two matrices throws.
     package func attentionMass(
-        layer index: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch
+        layer index: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
+        partCount: Int = 1
     ) throws -> [Float] {
         let layer = layers[index]
         guard let query = layer.matrices[TensorRole(.query, layer: index)],
             let key = layer.matrices[TensorRole(.key, layer: index)]
         else { throw ModelError("layer \(index) has no attention") }
-        let (length, headCount) = (batch.sequenceLength, description.headCount)
+        let length = batch.sequenceLength
         let mass = Matrix(rows: batch.sequenceCount, columns: length)
         nonisolated(unsafe) let input = input
         try workers.forEach(batch.sequenceCount) { sequence in
@@ -63,22 +68,46 @@ extension Decoder {
             let rows = sequence * length..<(sequence + 1) * length
             let x = UnsafeMutableBufferPointer(
                 rebasing: input[rows.lowerBound * query.columns..<rows.upperBound * query.columns])
+            let heads = heads(ofPart: sequence, of: partCount)
             let queries = Matrix(rows: length, columns: query.rows)
             let keys = Matrix(rows: length, columns: key.rows)
-            try query.multiply(x, into: queries.elements, workers: alone)
-            try key.multiply(x, into: keys.elements, workers: alone)
+            try Activations.with(
+                x, columns: query.columns, rounded: query.isRounding(tokens: length), alone
+            ) { x in
+                try query.multiply(x, rows: projected(heads, of: query), into: queries)
+                try key.multiply(x, rows: projected(keyValueHeads(of: heads), of: key), into: keys)
+            }
             layer.queries.apply(to: queries, of: batch, alone)
             layer.keys.apply(to: keys, of: batch, alone)
             let received = mass.row(sequence)
-            for head in 0..<headCount {
+            for head in heads {
                 layer.attention.addMass(
                     queries: queries.pointer(toRow: 0), queryCount: length, head: head,
                     past: Attention.Past(
                         keys: keys.pointer(toRow: 0), values: keys.pointer(toRow: 0), count: 0),
                     to: received)
             }
-            for position in 0..<length { received[position] /= Float(headCount) }
+            for position in 0..<length { received[position] /= Float(heads.count) }
         }
         return Array(mass.elements)
+    }
+
+    /// Heads that follow each other; parts beyond the last are the first ones again.
+    private func heads(ofPart part: Int, of partCount: Int) -> Range<Int> {
+        let count = min(max(partCount, 1), description.headCount)
+        let part = part % count
+        return part * description.headCount / count..<(part + 1) * description.headCount / count
+    }
+
+    private func keyValueHeads(of heads: Range<Int>) -> Range<Int> {
+        let perKey = description.headCount / description.keyValueHeadCount
+        return heads.lowerBound / perKey..<(heads.upperBound - 1) / perKey + 1
+    }
+
+    /// The outputs of a matrix that some heads depend on: all where a norm spans them.
+    private func projected(_ heads: Range<Int>, of matrix: LinearMatrix) -> Range<Int> {
+        guard description.headNormScope != .projection else { return 0..<matrix.rows }
+        let size = description.headSize
+        return heads.lowerBound * size..<heads.upperBound * size
     }
 }

@@ -114,6 +114,19 @@ extension LinearMatrix {
         }
     }
 
+    /// The product with some of the weights' rows on the calling thread: `output` (tokens, all rows) gets their
+    /// columns.
+    func multiply(_ x: Activations, rows: Range<Int>, into output: Matrix) throws {
+        let grid = TileGrid(tokens: x.count, rows: rows.count, columns: columns, isLone: true)
+        for item in 0..<grid.count {
+            let (tokens, tile) = grid[item]
+            let first = rows.lowerBound + tile.lowerBound
+            try multiply(
+                x[tokens], tile: first..<first + tile.count,
+                into: output.pointer(toRow: tokens.lowerBound, column: first), stride: self.rows)
+        }
+    }
+
     /// Whether a product with so many tokens is one of rounded numbers.
     func isRounding(tokens: Int) -> Bool { precision == .bf16 && tokens > fewRows }
 

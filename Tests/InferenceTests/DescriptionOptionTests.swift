@@ -91,20 +91,28 @@ func noOptionDependsOnTheThreadCount(option: DescriptionOption) throws {
     #expect(try option.decoder(threadCount: 3).logits(batch) == alone)
 }
 
-@Test(arguments: DescriptionOption.all)
-func attentionMassFollowsItsDefinition(option: DescriptionOption) throws {
+/// Of two parts, the first sequence is asked of the first half of the heads, and the second of the second.
+@Test(arguments: DescriptionOption.all, [1, 2])
+func attentionMassFollowsItsDefinition(option: DescriptionOption, partCount: Int) throws {
     let (length, width, layer) = (sequences[0].count, option.description.hiddenSize, 1)
     var generator = SeededGenerator(seed: 9)
-    let input = Matrix(rows: length, columns: width, generator.normals(length * width))
-    let batch = TokenBatch([sequences[0]])
+    let input = Matrix(rows: 2 * length, columns: width, generator.normals(2 * length * width))
     let mass = try option.decoder().attentionMass(
-        layer: layer, input: input.elements, batch: batch)
-    let probabilities = try option.definition().probabilities(
-        layer, (0..<length).map { input.row($0).map(Double.init) })
-    for position in 0..<length {
-        let received = probabilities.joined().reduce(0) { $0 + $1[position] }
-        let expected = received / Double(option.description.headCount)
-        #expect(abs(Double(mass[position]) - expected) <= singlePrecision * Double(length))
+        layer: layer, input: input.elements, batch: TokenBatch(sequences), partCount: partCount)
+    for sequence in 0..<2 {
+        let rows = sequence * length..<(sequence + 1) * length
+        let probabilities = try option.definition().probabilities(
+            layer, rows.map { input.row($0).map(Double.init) })
+        let half = option.description.headCount / 2
+        let heads =
+            partCount == 1
+            ? probabilities[...] : sequence == 0 ? probabilities[..<half] : probabilities[half...]
+        for position in 0..<length {
+            let received = heads.joined().reduce(0) { $0 + $1[position] }
+            let expected = received / Double(heads.count)
+            let computed = Double(mass[rows.lowerBound + position])
+            #expect(abs(computed - expected) <= singlePrecision * Double(length))
+        }
     }
 }
 
