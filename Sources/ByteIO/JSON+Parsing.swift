@@ -91,6 +91,7 @@ private struct JSONParser {
 
     private mutating func object(depth: Int) throws(FormatError) -> JSON {
         try checkDepth(depth)
+        let start = position
         position += 1
         var members = JSON.Members()
         skipSpace()
@@ -112,6 +113,10 @@ private struct JSONParser {
                     "key '\(key.escapedForDisplay)' stands twice", .duplicateName, at: keyPlace)
             }
             if try !another(closing: UInt8(ascii: "}")) { return .object(members) }
+            // A vocabulary: as much room as the rest of the text needs if it goes on like this.
+            if members.count == 1024 {
+                members.reserveCapacity(bytes.count / max(1, (position - start) / 1024))
+            }
         }
     }
 
@@ -157,15 +162,16 @@ private struct JSONParser {
         }
         if bytes[position] == UInt8(ascii: "\"") {
             defer { position += 1 }
-            return try text(bytes[start + 1..<position], at: start)
+            return try text(
+                UnsafeRawBufferPointer(rebasing: bytes[start + 1..<position]), at: start)
         }
         return try escapedString(from: start)
     }
 
     private func text(
-        _ run: Slice<UnsafeRawBufferPointer>, at start: Int
+        _ run: UnsafeRawBufferPointer, at start: Int
     ) throws(FormatError) -> String {
-        guard let text = String(validating: run, as: UTF8.self) else {
+        guard let text = String(utf8: run) else {
             throw failure("a string that is not UTF-8", at: start)
         }
         return text
@@ -228,6 +234,7 @@ private struct JSONParser {
 
     private mutating func number() throws(FormatError) -> JSON {
         let start = position
+        if let id = plainInteger() { return .integer(id) }
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"),
@@ -238,6 +245,23 @@ private struct JSONParser {
             }
         }
         return try number(from: start)
+    }
+
+    /// Steps over digits that are a number by themselves, which the ids of a vocabulary are.
+    private mutating func plainInteger() -> Int? {
+        var (end, value) = (position, 0)
+        while end < bytes.count, end - position < 18, bytes[end] &- 0x30 <= 9 {
+            value = value * 10 + Int(bytes[end] - 0x30)
+            end += 1
+        }
+        guard end > position, end < bytes.count, bytes[position] != 0x30 || end == position + 1
+        else { return nil }
+        switch bytes[end] {
+        case UInt8(ascii: ","), UInt8(ascii: "]"), UInt8(ascii: "}"), 0x20, 0x09, 0x0A, 0x0D: break
+        default: return nil
+        }
+        position = end
+        return value
     }
 
     private mutating func number(from start: Int) throws(FormatError) -> JSON {

@@ -32,7 +32,7 @@ struct GGUFMetadataReader {
                 .limitExceeded, in: reader.subject, at: start,
                 "has \(bytes.count) bytes, the limit is \(GGUF.maximumKeyByteCount)")
         }
-        guard !bytes.isEmpty, let key = String(validating: bytes, as: UTF8.self) else {
+        guard !bytes.isEmpty, let key = String(utf8: bytes) else {
             throw FormatError(
                 .malformed, in: reader.subject, at: start,
                 bytes.isEmpty ? "is empty" : "is not UTF-8")
@@ -129,7 +129,7 @@ struct GGUFMetadataReader {
     }
 
     private func string(_ bytes: UnsafeRawBufferPointer) -> MetadataValue {
-        if let string = String(validating: bytes, as: UTF8.self) { return .string(string) }
+        if let string = String(utf8: bytes) { return .string(string) }
         return .malformedString([UInt8](bytes))
     }
 
@@ -138,7 +138,7 @@ struct GGUFMetadataReader {
         strings.reserveCapacity(count)
         for _ in 0..<count {
             let bytes = try stringBytes()
-            guard let string = String(validating: bytes, as: UTF8.self) else {
+            guard let string = String(utf8: bytes) else {
                 var all = strings.map { Array($0.utf8) }
                 all.append([UInt8](bytes))
                 while all.count < count { all.append([UInt8](try stringBytes())) }

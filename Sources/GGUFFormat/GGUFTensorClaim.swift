@@ -49,7 +49,7 @@ struct GGUFTensorClaim {
                 "its name has \(bytes.count) bytes, the limit is \(GGUF.maximumTensorNameByteCount)"
             )
         }
-        guard let name = String(validating: bytes, as: UTF8.self) else {
+        guard let name = String(utf8: bytes) else {
             throw FormatError(.malformed, in: reader.subject, at: start, "its name is not UTF-8")
         }
         return name

@@ -62,3 +62,43 @@ private func parse(_ text: String) throws(FormatError) -> JSON {
     ]
     #expect(try parse(json.text(indentation: indentation)) == json)
 }
+
+/// Numbers are read in two ways, of which the shorter is for ids; they must agree on what is one.
+@Test(arguments: [
+    ("[0]", JSON.integer(0)), ("[7 ]", .integer(7)), ("[49151,1]", .integer(49151)),
+    ("[999999999999999999]", .integer(999_999_999_999_999_999)),
+    ("[9223372036854775807]", .integer(.max)), ("[9223372036854775808]", .number(0x1p63)),
+    ("[12.5]", .number(12.5)), ("[1e3]", .number(1000)), ("[-4]", .integer(-4)),
+])
+func readsNumbers(text: String, first: JSON) throws {
+    #expect(try JSON(parsing: Array(text.utf8), subject: "test").array?.first == first)
+}
+
+@Test(arguments: ["[01]", "[00]", "[1x]", "[1", "1_0", "[1 2]"])
+func refusesWhatIsNoNumber(text: String) {
+    #expect(throws: FormatError.self) { try JSON(parsing: Array(text.utf8), subject: "test") }
+}
+
+@Test func refusesAKeyThatStandsTwiceInALargeObject() {
+    let members = (0..<3000).map { "\"key\($0)\": \($0)" } + ["\"key7\": 1"]
+    let text = "{\(members.joined(separator: ","))}"
+    #expect { try JSON(parsing: Array(text.utf8), subject: "test") } throws: {
+        ($0 as? FormatError)?.code == .duplicateName
+    }
+}
+
+/// Bytes of every kind that a text may be wrong in; what is taken must be what the standard library takes.
+@Test func aStringIsTakenWhereTheStandardLibraryTakesIt() {
+    let parts: [[UInt8]] = [
+        [], [0x61], [0xC4, 0xA0], [0xEF, 0xBF, 0xBD], [0xF0, 0x9F, 0x98, 0x80], [0xC1, 0xA1],
+        [0xE0, 0x80, 0xA1], [0xED, 0xA0, 0x80], [0x80], [0xC4], [0xF4, 0x90, 0x80, 0x80], [0x00],
+    ]
+    for first in parts {
+        for second in parts {
+            let bytes = first + second + Array("a text of more than fifteen bytes".utf8) + first
+            let text = bytes.withUnsafeBytes { String(utf8: $0) }
+            #expect(text == String(validating: bytes, as: UTF8.self))
+            #expect(text.map { Array($0.utf8) == bytes } ?? true)
+        }
+    }
+}
