@@ -25,20 +25,37 @@ enum ByteAlphabet {
 
     /// Appends the bytes that `text` spells, or returns false where it is not in this alphabet.
     static func append(_ text: String, to result: inout [UInt8]) -> Bool {
+        var text = text
+        return text.withUTF8 { append($0, to: &result) }
+    }
+
+    /// Appends the bytes that a text in UTF-8 spells, or returns false where it is not in this alphabet.
+    static func append(_ text: UnsafeBufferPointer<UInt8>, to result: inout [UInt8]) -> Bool {
         let start = result.count
-        for scalar in text.unicodeScalars {
-            guard scalar.value < 0x144, bytes[Int(scalar.value)] >= 0 else {
+        var place = 0
+        while place < text.count {
+            var value = Int(text[place])
+            // Two bytes make all of the alphabet that is not ASCII; what starts as more is beyond it.
+            if 0xC2...0xC5 ~= value, place + 1 < text.count, text[place + 1] & 0xC0 == 0x80 {
+                value = (value & 0x1F) << 6 | Int(text[place + 1] & 0x3F)
+                place += 1
+            } else if value >= 0x80 {
+                value = bytes.count
+            }
+            guard value < bytes.count, bytes[value] >= 0 else {
                 result.removeSubrange(start...)
                 return false
             }
-            result.append(UInt8(truncatingIfNeeded: bytes[Int(scalar.value)]))
+            result.append(UInt8(truncatingIfNeeded: bytes[value]))
+            place += 1
         }
         return true
     }
 
-    /// The bytes that `text` spells, or nil where it is not in this alphabet.
-    static func bytes(of text: String) -> [UInt8]? {
+    /// The bytes that a text in UTF-8 spells, or nil where it is not in this alphabet.
+    static func bytes(of text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         var result: [UInt8] = []
+        result.reserveCapacity(text.count)
         return append(text, to: &result) ? result : nil
     }
 

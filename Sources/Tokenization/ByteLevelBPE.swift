@@ -1,3 +1,4 @@
+import ByteIO
 import TensorIR
 
 /// Byte pair encoding over bytes: words by the pre-tokenizer, bytes by the merges.
@@ -11,18 +12,21 @@ struct ByteLevelBPE: TokenizationModel {
     let unknownToken: Int32?
     let fusesUnknown: Bool
 
-    init(_ definition: TokenizerDefinition) throws(ModelError) {
-        var vocabulary = ByteTable(minimumCapacity: definition.tokens.count)
-        var bytes: [UInt8] = []
-        for (id, token) in definition.tokens.enumerated() {
-            bytes.removeAll(keepingCapacity: true)
-            // An added token may have a space in it, say: that is no spelling of bytes.
-            guard ByteAlphabet.append(token, to: &bytes) else { continue }
-            vocabulary.insert(bytes, Int32(id))
+    /// - Parameters:
+    ///   - definition: the tokenizer.
+    ///   - other: one made of a definition with the same tables (`hasTables(of:)`), which are taken from it.
+    /// - Throws: `ModelError` for an expression that cannot be compiled, or a merge of unknown tokens.
+    init(
+        _ definition: TokenizerDefinition, sharing other: ByteLevelBPE? = nil
+    ) throws(ModelError) {
+        if let other {
+            (byteTokens, pairs, words) = (other.byteTokens, other.pairs, other.words)
+        } else {
+            let vocabulary = ByteLevelBPE.vocabulary(definition)
+            byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
+            pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
+            words = definition.ignoresMerges ? ByteLevelBPE.words(definition) : nil
         }
-        byteTokens = (0...UInt8.max).map { vocabulary[[$0]] ?? -1 }
-        pairs = try ByteLevelBPE.pairs(definition.merges, vocabulary)
-        words = definition.ignoresMerges ? ByteLevelBPE.words(definition) : nil
         steps = try CuttingStep.compiled(definition.preTokenizer)
         let byteLevelCount = definition.preTokenizer.count {
             if case .byteLevel = $0 { true } else { false }
@@ -32,6 +36,18 @@ struct ByteLevelBPE: TokenizationModel {
                 "a byte-level BPE needs one pre-tokenizer 'ByteLevel'; there are \(byteLevelCount)")
         }
         (unknownToken, fusesUnknown) = (definition.unknownToken, definition.fusesUnknown)
+    }
+
+    private static func vocabulary(_ definition: TokenizerDefinition) -> ByteTable {
+        var vocabulary = ByteTable(minimumCapacity: definition.tokens.count)
+        var bytes: [UInt8] = []
+        for (id, token) in definition.tokens.enumerated() {
+            bytes.removeAll(keepingCapacity: true)
+            // An added token may have a space in it, say: that is no spelling of bytes.
+            guard ByteAlphabet.append(token, to: &bytes) else { continue }
+            vocabulary.insert(bytes, Int32(id))
+        }
+        return vocabulary
     }
 
     /// Added tokens are no words: where one stands in a text and does not count, its text is cut
@@ -79,5 +95,22 @@ struct ByteLevelBPE: TokenizationModel {
 
     func session() throws(ModelError) -> any TokenizationSession {
         try ByteLevelSession(self)
+    }
+}
+
+extension TokenizerDefinition {
+    /// Whether a byte-level BPE of either definition looks up the same: words, bytes and pairs.
+    ///
+    /// To the byte, for strings that are equal to Swift may be two tokens.
+    func hasTables(of other: TokenizerDefinition) -> Bool {
+        func areExact(_ first: String, _ second: String) -> Bool {
+            ExactString(first) == ExactString(second)
+        }
+        return (model, other.model) == (.byteLevelBPE, .byteLevelBPE)
+            && ignoresMerges == other.ignoresMerges && types == other.types
+            && tokens.elementsEqual(other.tokens, by: areExact)
+            && merges.elementsEqual(other.merges) {
+                areExact($0.left, $1.left) && areExact($0.right, $1.right)
+            }
     }
 }

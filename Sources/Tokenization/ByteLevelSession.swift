@@ -21,7 +21,7 @@ final class ByteLevelSession: TokenizationSession {
         let model = model
         try cutter.cut(text, isAtStart: isAtStart) { word, isSpelled in
             if isSpelled {
-                let bytes = ByteAlphabet.bytes(of: String(decoding: word, as: UTF8.self)) ?? []
+                let bytes = ByteAlphabet.bytes(of: word) ?? []
                 bytes.withUnsafeBufferPointer { words.encode($0, model, into: &ids.ids) }
             } else {
                 words.encode(word, model, into: &ids.ids)

@@ -74,16 +74,19 @@ struct PairTable: Sendable {
 /// Swift's own strings compare by canonical equivalence, which would take two spellings of `é` for
 /// one token, and hash slowly for it.
 struct ByteTable: Sendable {
+    /// Where a hash leads, small, so that most of a table's slots stay in a processor's cache.
     private struct Slot: Sendable {
         var hash: UInt32 = 0
-        var length: Int32 = -1
-        var offset = 0
-        var value: Int32 = 0
+        /// Its place among the keys; negative where there is none.
+        var key: Int32 = -1
     }
 
     private var slots: [Slot]
     private var bytes: [UInt8] = []
-    private(set) var count = 0
+    /// Where each key starts in `bytes`, in the order in which they came, and where the last one ends.
+    private var offsets = [0]
+    private var values: [Int32] = []
+    var count: Int { values.count }
 
     init(minimumCapacity: Int) {
         slots = Array(repeating: Slot(), count: PairTable.capacity(for: minimumCapacity))
@@ -93,7 +96,8 @@ struct ByteTable: Sendable {
     init(_ strings: [String]) {
         self.init(minimumCapacity: strings.count)
         for (place, string) in strings.enumerated() {
-            insert(Array(string.utf8), Int32(clamping: place))
+            var string = string
+            string.withUTF8 { insert($0, Int32(clamping: place)) }
         }
     }
 
@@ -101,14 +105,14 @@ struct ByteTable: Sendable {
         if (count + 1) * 2 > slots.count { grow() }
         let hash = ByteTable.hash(key)
         let index = index(of: key, hash)
-        if slots[index].length < 0 {
-            slots[index] = Slot(
-                hash: hash, length: Int32(clamping: key.count), offset: bytes.count, value: value)
-            bytes.append(contentsOf: key)
-            count += 1
-        } else {
-            slots[index].value = value
+        guard slots[index].key < 0 else {
+            values[Int(slots[index].key)] = value
+            return
         }
+        slots[index] = Slot(hash: hash, key: Int32(clamping: count))
+        bytes.append(contentsOf: key)
+        offsets.append(bytes.count)
+        values.append(value)
     }
 
     mutating func insert(_ key: [UInt8], _ value: Int32) {
@@ -116,8 +120,8 @@ struct ByteTable: Sendable {
     }
 
     subscript(key: UnsafeBufferPointer<UInt8>) -> Int32? {
-        let slot = slots[index(of: key, ByteTable.hash(key))]
-        return slot.length < 0 ? nil : slot.value
+        let place = slots[index(of: key, ByteTable.hash(key))].key
+        return place < 0 ? nil : values[Int(place)]
     }
 
     subscript(key: [UInt8]) -> Int32? { key.withUnsafeBufferPointer { self[$0] } }
@@ -131,7 +135,7 @@ struct ByteTable: Sendable {
     private func index(of key: UnsafeBufferPointer<UInt8>, _ hash: UInt32) -> Int {
         let mask = slots.count - 1
         var index = Int(hash) & mask
-        while slots[index].length >= 0, !isEqual(slots[index], key, hash) {
+        while slots[index].key >= 0, !isEqual(slots[index], key, hash) {
             index = (index + 1) & mask
         }
         return index
@@ -140,17 +144,19 @@ struct ByteTable: Sendable {
     private func isEqual(
         _ slot: Slot, _ key: UnsafeBufferPointer<UInt8>, _ hash: UInt32
     ) -> Bool {
-        guard slot.hash == hash, Int(slot.length) == key.count else { return false }
-        for place in 0..<key.count where bytes[slot.offset + place] != key[place] { return false }
+        guard slot.hash == hash else { return false }
+        let start = offsets[Int(slot.key)]
+        guard offsets[Int(slot.key) + 1] - start == key.count else { return false }
+        for place in 0..<key.count where bytes[start + place] != key[place] { return false }
         return true
     }
 
     private mutating func grow() {
         var larger = [Slot](repeating: Slot(), count: slots.count * 2)
         let mask = larger.count - 1
-        for slot in slots where slot.length >= 0 {
+        for slot in slots where slot.key >= 0 {
             var index = Int(slot.hash) & mask
-            while larger[index].length >= 0 { index = (index + 1) & mask }
+            while larger[index].key >= 0 { index = (index + 1) & mask }
             larger[index] = slot
         }
         slots = larger

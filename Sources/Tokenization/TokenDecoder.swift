@@ -67,7 +67,7 @@ extension DecoderStep {
     /// What a step that looks at one token makes of it.
     fileprivate func applied(toToken token: [UInt8]) -> [UInt8] {
         switch self {
-        case .byteLevel: ByteAlphabet.bytes(of: String(decoding: token, as: UTF8.self)) ?? token
+        case .byteLevel: token.withUnsafeBufferPointer(ByteAlphabet.bytes) ?? token
         case .replace(let text, let content):
             token.replacing(Array(text.utf8), with: Array(content.utf8))
         default: token

@@ -20,9 +20,15 @@ public struct Tokenizer: Sendable {
     private let isSpecial: [Bool]
 
     /// Prepares a definition for use.
+    ///
+    /// - Parameters:
+    ///   - definition: what to do.
+    ///   - other: a tokenizer whose tables of words and merges are taken where the definition has the same.
     /// - Throws: `ModelError` for an expression that cannot be compiled, or merges that name tokens
     ///   that are not in the vocabulary.
-    public init(_ definition: TokenizerDefinition) throws(ModelError) {
+    public init(
+        _ definition: TokenizerDefinition, sharing other: Tokenizer? = nil
+    ) throws(ModelError) {
         let normalizers = try TextNormalizer.Step.compiled(definition.normalizers)
         let normalizer = try TextNormalizer(normalizers)
         var rawTokens = AddedTokenMatcher()
@@ -43,7 +49,7 @@ public struct Tokenizer: Sendable {
                 isSpecial[Int(token.id)] = token.isSpecial
             }
         }
-        model = try Tokenizer.model(definition)
+        model = try Tokenizer.model(definition, sharing: other)
         decoder = TokenDecoder(definition, spellings: spellings)
         self.definition = definition
         self.normalizers = normalizers
@@ -52,14 +58,19 @@ public struct Tokenizer: Sendable {
     }
 
     private static func model(
-        _ definition: TokenizerDefinition
+        _ definition: TokenizerDefinition, sharing other: Tokenizer?
     ) throws(ModelError) -> any TokenizationModel {
         switch definition.model {
-        case .byteLevelBPE: try ByteLevelBPE(definition)
+        case .byteLevelBPE:
+            try ByteLevelBPE(definition, sharing: other?.model(withTablesOf: definition))
         case .characterBPE: try CharacterBPE(definition)
         case .unigram: try Unigram(definition)
         case .wordPiece: try WordPiece(definition)
         }
+    }
+
+    private func model(withTablesOf other: TokenizerDefinition) -> ByteLevelBPE? {
+        definition.hasTables(of: other) ? model as? ByteLevelBPE : nil
     }
 
     /// Reads a checkpoint's tokenizer and prepares it.
@@ -158,7 +169,11 @@ public struct Tokenizer: Sendable {
 
     /// The ids that stand for text.
     func kept(_ ids: some Sequence<Int32>, _ skipSpecial: Bool) -> [Int32] {
-        ids.filter { isText($0, skipSpecial: skipSpecial) }
+        // Of anything but a buffer each number comes through a witness, which takes ten times as long.
+        let kept = ids.withContiguousStorageIfAvailable {
+            $0.filter { isText($0, skipSpecial: skipSpecial) }
+        }
+        return kept ?? ids.filter { isText($0, skipSpecial: skipSpecial) }
     }
 
     /// Whether an id stands for text: not one outside of the vocabulary, nor a special token where those

@@ -39,7 +39,10 @@ extension TokenizerDefinition {
             preTokenizerName: known?.entry.names.first ?? Self.unknownName)
         // Reading back what has been written so far shows what is lost.
         metadata[TokenizerKey.exact] = .string("")
-        let plain = try TokenizerDefinition(plainGGUF: metadata)
+        var read = metadata
+        // Of merges nothing is lost, and they are as many as tokens.
+        if model == .byteLevelBPE { read[TokenizerKey.merges] = .array(.string([])) }
+        let plain = try TokenizerDefinition(plainGGUF: read)
         let sameCuts = known?.isExact ?? (preTokenizer == plain.preTokenizer)
         let differences = padded.differences(from: plain, sameCuts: sameCuts)
         metadata[TokenizerKey.exact] =
@@ -94,7 +97,7 @@ extension TokenizerDefinition {
         metadata[TokenizerKey.types] = .array(.int32(types.map(\.rawValue)))
         if model == .byteLevelBPE || needsMergesInGGUF {
             metadata[TokenizerKey.merges] = .array(
-                .string(merges.map { "\($0.left) \($0.right)" }))
+                .string(merges.map { $0.left + " " + $0.right }))
         }
         addSpaceOptions(to: &metadata)
         for role in SpecialTokenRole.allCases {

@@ -216,7 +216,7 @@ extension TokenizerDefinition {
         }
         var byID: [ExactString?] = []
         func place(_ token: ExactString, at id: Int) throws(ModelError) {
-            if id >= byID.count { byID += Array(repeating: nil, count: id + 1 - byID.count) }
+            while byID.count <= id { byID.append(nil) }
             guard byID[id] == nil || byID[id] == token else {
                 throw ModelError("two tokens have the id \(id)")
             }

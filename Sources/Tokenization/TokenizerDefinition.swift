@@ -125,11 +125,17 @@ public struct Merge: Sendable, Hashable {
     ///
     /// The search starts at the second character, for a token may be a space itself.
     init?(joined: String) {
-        let bytes = joined.utf8
-        guard let second = bytes.index(bytes.startIndex, offsetBy: 1, limitedBy: bytes.endIndex),
-            let space = bytes[second...].firstIndex(of: UInt8(ascii: " "))
-        else { return nil }
-        self.init(String(joined[..<space]), String(joined[bytes.index(after: space)...]))
+        var joined = joined
+        let parts = joined.withUTF8 { bytes -> (String, String)? in
+            let separator = UInt8(ascii: " ")
+            guard let space = bytes.dropFirst().firstIndex(of: separator) else { return nil }
+            func text(_ part: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+                String(decoding: UnsafeBufferPointer(rebasing: part), as: UTF8.self)
+            }
+            return (text(bytes[..<space]), text(bytes[(space + 1)...]))
+        }
+        guard let (left, right) = parts else { return nil }
+        self.init(left, right)
     }
 }
 

@@ -162,3 +162,18 @@ import Testing
         return tokens.map { Int32(tokenizer.tokens.firstIndex(of: $0) ?? -1) }
     }
 }
+
+/// The table that spells bytes, read from its other side and beyond its ends.
+@Test func spellingsAreReadAsTheAlphabetHasThem() throws {
+    for value in 0..<UInt32(0x900) {
+        let scalar = try #require(Unicode.Scalar(value))
+        var bytes: [UInt8] = [7]
+        let isSpelling = ByteAlphabet.append("!\(Character(scalar))", to: &bytes)
+        let byte = ByteAlphabet.scalars.firstIndex(of: scalar).map { UInt8($0) }
+        #expect(isSpelling == (byte != nil))
+        #expect(bytes == (byte.map { [7, 0x21, $0] } ?? [7]))
+    }
+    for bytes: [UInt8] in [[0x80], [0xC4], [0xC1, 0xA1], [0xC4, 0x41], [0xE2, 0x84, 0xA6]] {
+        #expect(bytes.withUnsafeBufferPointer { ByteAlphabet.bytes(of: $0) } == nil)
+    }
+}
