@@ -74,7 +74,14 @@ struct TensorLayout: Sendable {
     }
 
     /// Whether there is one such tensor in each layer.
-    var isInLayer: Bool { pattern.contains("{layer}") }
+    var isInLayer: Bool { hasHole("layer") }
+
+    /// Whether the name has a hole of this name; no two names of holes start alike.
+    private func hasHole(_ name: String) -> Bool {
+        zip(pattern.utf8, pattern.utf8.dropFirst()).contains {
+            $0 == UInt8(ascii: "{") && $1 == name.utf8.first
+        }
+    }
 }
 
 extension TensorLayout {
@@ -89,37 +96,37 @@ extension TensorLayout {
     /// The instance whose name this is, or nil.
     func instance(named name: String) -> Instance? {
         for parameter in [TensorRole.Parameter.weight, .bias] {
-            let suffix = ".\(parameter.rawValue)"
-            guard name.hasSuffix(suffix) else { continue }
+            let (text, suffix) = (name.utf8, parameter.rawValue.utf8)
+            let rest = text.dropLast(suffix.count)
+            guard text.suffix(suffix.count).elementsEqual(suffix), rest.last == UInt8(ascii: ".")
+            else { continue }
             var instance = Instance(parameter: parameter)
-            var rest = Substring(name).dropLast(suffix.count)
-            guard match(&rest, &instance), rest.isEmpty else { continue }
-            return instance
+            if match(rest.dropLast(), &instance) { return instance }
         }
         return nil
     }
 
-    /// The pattern's text before its holes, and each hole with the text behind it.
-    private func match(_ text: inout Substring, _ instance: inout Instance) -> Bool {
-        var pattern = Substring(pattern)
-        while let open = pattern.firstIndex(of: "{"), let close = pattern.firstIndex(of: "}") {
-            let literal = pattern[..<open]
-            guard text.hasPrefix(literal) else { return false }
-            text = text.dropFirst(literal.count)
-            let digits = text.prefix { $0.isASCII && $0.isNumber }
-            // `Int` would also take "+1" and "01".
-            guard let number = Int(digits), String(number) == digits else { return false }
+    /// Byte by byte: every name of a file is held against all patterns.
+    private func match(_ name: Substring.UTF8View, _ instance: inout Instance) -> Bool {
+        var (text, pattern) = (name, pattern.utf8[...])
+        while let byte = pattern.popFirst() {
+            guard byte == UInt8(ascii: "{") else {
+                guard text.popFirst() == byte else { return false }
+                continue
+            }
+            let digits = text.prefix { (0x30...0x39).contains($0) }
+            // `Int` would also take "01".
+            guard let number = Int(Substring(digits)), digits.first != 0x30 || digits.count == 1
+            else { return false }
             text = text.dropFirst(digits.count)
-            if pattern[open...close] == "{layer}" {
+            if pattern.first == UInt8(ascii: "l") {
                 instance.layer = number
             } else {
                 instance.index = number
             }
-            pattern = pattern[pattern.index(after: close)...]
+            pattern = pattern.drop { $0 != UInt8(ascii: "}") }.dropFirst()
         }
-        guard text == pattern else { return false }
-        text = ""
-        return true
+        return text.isEmpty
     }
 
     func name(of instance: Instance) -> String {
@@ -154,12 +161,12 @@ extension TensorLayout {
     func instances(in description: DecoderDescription) -> [Instance] {
         let layers: [Int?] = isInLayer ? Array(0..<description.layerCount) : [nil]
         let indexCount =
-            if pattern.contains("{expert}") {
+            if hasHole("expert") {
                 description.experts?.count ?? 0
             } else if case .row(let module) = content {
                 module == .queryNorm ? description.headCount : description.keyValueHeadCount
             } else { 0 }
-        let isIndexed = pattern.contains("{expert}") || pattern.contains("{head}")
+        let isIndexed = hasHole("expert") || hasHole("head")
         let indices: [Int?] = isIndexed ? Array(0..<indexCount) : [nil]
         return layers.flatMap { layer in
             indices.flatMap { index in
