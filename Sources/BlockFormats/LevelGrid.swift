@@ -146,7 +146,8 @@ public struct LevelGrid: Sendable, Hashable {
             block.storeFiveBits(at: 4) { UInt8(bitPattern: levels[$0]) }
         case .q8_0:
             block.storeHalf(scale, at: 0)
-            for i in 0..<32 { block[2 + i] = UInt8(bitPattern: levels[i]) }
+            UnsafeMutableRawBufferPointer(rebasing: block[2...])
+                .copyMemory(from: UnsafeRawBufferPointer(start: levels, count: 32))
         case .tq1_0: TQ1_0.store(scale: scale, into: block) { levels[$0] }
         case .tq2_0: TQ2_0.store(scale: scale, into: block) { levels[$0] }
         case .mxfp4: MXFP4.store(levels: levels, scale: scale, into: block)

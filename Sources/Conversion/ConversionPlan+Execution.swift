@@ -161,17 +161,19 @@ extension ConversionPlan {
         if arePieces, indices.count == tensors.count {
             return try copyPieces(to: output, workers, progress)
         }
+        // One list for all, so that no thread waits for the others at the end of each tensor.
+        let pieces = indices.flatMap { index in
+            let tensor = tensors[index].target
+            return (0..<tensor.rows).cut(by: rowsPerPiece(tensor)).map { (index, $0) }
+        }
         let phase = Phase("Writing", unit: "tensors")
         try progress.phase(phase, total: indices.count) {
-            for index in indices {
+            try workers.forEach(pieces.count) { number in
+                let (index, rows) = pieces[number]
                 let tensor = tensors[index]
-                try workers.forEachRange(
-                    of: tensor.target.rows, length: rowsPerPiece(tensor.target)
-                ) { rows in
-                    try encode(rows, of: tensor, index: index, to: output)
-                    input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
-                }
-                progress.advance(phase, by: 1)
+                try encode(rows, of: tensor, index: index, to: output)
+                input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
+                if rows.upperBound == tensor.target.rows { progress.advance(phase, by: 1) }
             }
         }
     }

@@ -5,7 +5,6 @@ import Inference
 import Kernels
 import ProgressReporting
 import Quantization
-import Synchronization
 import TensorIR
 
 extension ConversionPlan {
@@ -43,65 +42,7 @@ extension ConversionPlan {
         return "\(name) expert \(piece.number)"
     }
 
-    // MARK: Rounding to nearest
-
-    func roundToNearest(
-        to output: PendingOutput, _ summary: inout ConversionSummary, _ workers: Workers,
-        _ progress: some ProgressSink
-    ) throws {
-        let hasStatistics = recipe.importance != nil || !recipe.calibrationWindows.isEmpty
-        let importance = try importanceByRole(workers, progress)
-        let due = tensors.indices.filter { isQuantized(tensors[$0]) }
-        try encode(tensors.indices.filter { !due.contains($0) }, to: output, workers, progress)
-        let pieces = pieces(of: due)
-        let phase = Phase("Rounding", unit: "matrices")
-        try progress.phase(phase, total: pieces.count) {
-            for piece in pieces {
-                var columnWeights = importance[statisticsRole(of: piece)]
-                let obstacle = columnWeights?.obstacle ?? .noStatistics
-                if columnWeights?.canWeigh == false { columnWeights = nil }
-                var report = try roundRows(of: piece, to: output, columnWeights, workers)
-                if hasStatistics, columnWeights == nil, !isLookedUpOnly(piece) {
-                    report.fallback = obstacle
-                }
-                summary.matrices.append(
-                    ConversionSummary.Matrix(
-                        name: name(of: piece), role: piece.roles[0], report: report))
-                progress.advance(phase, by: 1)
-            }
-        }
-    }
-
-    /// Rounds a piece and writes it, each thread some rows at a time, so that they never leave its
-    /// processor's cache.
-    private func roundRows(
-        of piece: Piece, to output: PendingOutput, _ importance: [Float]?, _ workers: Workers
-    ) throws -> QuantizationReport {
-        let tensor = tensors[piece.index]
-        let (source, target) = (try LinearMatrix(tensor.source), tensor.target)
-        let tiles = stride(from: piece.rows.lowerBound, to: piece.rows.upperBound, by: Tile.lanes)
-            .map { $0..<min($0 + Tile.lanes, piece.rows.upperBound) }
-        let reports = Mutex([QuantizationReport?](repeating: nil, count: tiles.count))
-        try workers.forEach(tiles.count) { index in
-            let rows = tiles[index]
-            let weights = Matrix(rows: rows.count, columns: target.columns)
-            try source.decode(rows, into: weights.elements)
-            input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
-            let result = try named(tensor, firstRow: rows.lowerBound) {
-                () throws(QuantizationError) in
-                try RoundToNearest().quantize(
-                    weights, to: target.encoding, importance: importance, workers: .current)
-            }
-            try result.bytes.withUnsafeBytes {
-                let offset = rows.lowerBound * target.rowByteCount
-                try output.sink.write($0, tensor: piece.index, at: offset)
-            }
-            reports.withLock { $0[index] = result.report }
-        }
-        return try sum(reports.withLock { $0.compactMap(\.self) }, of: target)
-    }
-
-    private func sum(
+    func sum(
         _ reports: [QuantizationReport], of tensor: TensorDescriptor
     ) throws -> QuantizationReport {
         guard var sum = reports.first else {
@@ -155,7 +96,7 @@ extension ConversionPlan {
     // MARK: The embedding and the output
 
     /// Whether nothing is ever multiplied by the piece: an embedding that is not the output as well.
-    private func isLookedUpOnly(_ piece: Piece) -> Bool {
+    func isLookedUpOnly(_ piece: Piece) -> Bool {
         piece.roles == [TensorRole(.tokenEmbedding)] && !isOutput(piece)
     }
 
@@ -168,7 +109,7 @@ extension ConversionPlan {
     }
 
     /// Under which role calibration speaks of a piece's inputs.
-    private func statisticsRole(of piece: Piece) -> TensorRole {
+    func statisticsRole(of piece: Piece) -> TensorRole {
         isOutput(piece) ? TensorRole(.output) : piece.roles[0]
     }
 
@@ -180,7 +121,7 @@ extension ConversionPlan {
     }
 
     /// Column weights of every matrix: from the recipe's file, or gathered from its calibration text.
-    private func importanceByRole(
+    func importanceByRole(
         _ workers: Workers, _ progress: some ProgressSink
     ) throws -> [TensorRole: [Float]] {
         guard let model else { return [:] }
@@ -241,7 +182,7 @@ extension ConversionPlan {
 
 extension [Float] {
     /// Why errors in columns cannot be weighed by these numbers, if they cannot be.
-    fileprivate var obstacle: GPTQFallback? {
+    var obstacle: GPTQFallback? {
         guard allSatisfy(\.isFinite) else { return .hessianNotFinite }
         return allSatisfy { $0 == 0 } ? .noActivations : nil
     }

@@ -14,15 +14,15 @@ extension ConversionPlan {
     /// - Throws: `TensorQuantizationError` for the first such weight.
     func checkWeights(_ workers: Workers) throws {
         guard let model else { return }
-        for tensor in tensors {
+        let checks = tensors.flatMap { tensor in
             let limit =
                 tensor.isCopied || tensor.isRegridded
                 ? Float.greatestFiniteMagnitude : tensor.target.encoding.largestWeight
-            for role in tensor.exported?.roles ?? [] {
-                try model.tensors[role]?.checkWeights(
-                    limit: limit, for: tensor.target.encoding, workers, of: input.mappedFiles)
+            return (tensor.exported?.roles ?? []).compactMap { model.tensors[$0] }.map {
+                WeightCheck(source: $0, limit: limit, encoding: tensor.target.encoding)
             }
         }
+        try WeightCheck.perform(checks, workers, of: input.mappedFiles)
     }
 }
 
@@ -30,32 +30,49 @@ extension LanguageModel {
     /// Refuses weights that are not finite.
     /// - Throws: `TensorQuantizationError` for the first such weight.
     func checkWeights(_ workers: Workers) throws {
-        for source in tensors.values {
-            try source.checkWeights(
-                limit: .greatestFiniteMagnitude, for: source.descriptor.encoding, workers,
-                of: MappedFiles([]))
+        let checks = tensors.values.map {
+            WeightCheck(
+                source: $0, limit: .greatestFiniteMagnitude, encoding: $0.descriptor.encoding)
         }
+        try WeightCheck.perform(checks, workers, of: MappedFiles([]))
     }
 }
 
-extension TensorSource {
-    fileprivate func checkWeights(
-        limit: Float, for encoding: Encoding, _ workers: Workers, of files: MappedFiles
+/// A tensor whose weights must be numbers.
+private struct WeightCheck {
+    let source: any TensorSource
+    /// The largest magnitude that may be.
+    let limit: Float
+    /// What the weights shall become.
+    let encoding: Encoding
+
+    /// Looks at the rows of all tensors as one list, so that no thread waits at the end of each tensor.
+    static func perform(
+        _ checks: [WeightCheck], _ workers: Workers, of files: MappedFiles
     ) throws {
-        let (columns, size) = (descriptor.columns, descriptor.rowByteCount)
-        let codec = try RowCodec(descriptor.encoding, columns: columns)
-        let length = max(1, (1 << 20) / max(1, size))
-        try workers.forEachRange(of: descriptor.rows, length: length) { rows in
-            try withBytes(rows: rows) { bytes in
-                guard !bytes.areWithin(limit, as: descriptor.encoding) else { return }
-                let weights = Matrix(rows: rows.count, columns: columns)
-                defer { withExtendedLifetime(weights) {} }
-                codec.decode(bytes, into: weights.elements)
-                try UnsafeBufferPointer(weights.elements).checkWeights(
-                    limit: limit, for: encoding, columns: columns, firstRow: rows.lowerBound,
-                    of: descriptor.name)
-            }
-            files.consumed(rows.count * size)
+        let parts = checks.flatMap { check in
+            let descriptor = check.source.descriptor
+            let length = max(1, (1 << 20) / max(1, descriptor.rowByteCount))
+            return (0..<descriptor.rows).cut(by: length).map { (check, $0) }
+        }
+        try workers.forEach(parts.count) { index in
+            let (check, rows) = parts[index]
+            try check.perform(rows)
+            files.consumed(rows.count * check.source.descriptor.rowByteCount)
+        }
+    }
+
+    private func perform(_ rows: Range<Int>) throws {
+        let descriptor = source.descriptor
+        let codec = try RowCodec(descriptor.encoding, columns: descriptor.columns)
+        try source.withBytes(rows: rows) { bytes in
+            guard !bytes.areWithin(limit, as: descriptor.encoding) else { return }
+            let weights = Matrix(rows: rows.count, columns: descriptor.columns)
+            defer { withExtendedLifetime(weights) {} }
+            codec.decode(bytes, into: weights.elements)
+            try UnsafeBufferPointer(weights.elements).checkWeights(
+                limit: limit, for: encoding, columns: descriptor.columns,
+                firstRow: rows.lowerBound, of: descriptor.name)
         }
     }
 }

@@ -34,10 +34,15 @@ package struct RoundToNearest: Sendable {
         let builder = try QuantizedMatrixBuilder(
             grid, rows: weights.rows, columns: weights.columns)
         let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
-        try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
+        // A thread that works alone need not make the memory that strips are rounded in again for each tile.
+        let length = workers.isInsideOfItem ? tally.tileCount : 1
+        try workers.forEachRange(of: tally.tileCount, length: length) {
+            tiles throws(QuantizationError) in
             let strips = StripRounding(grid, importance: importance)
-            tally[index] = try strips.round(
-                Tile.rows(index, of: weights.rows), of: weights, into: builder)
+            for index in tiles {
+                tally[index] = try strips.round(
+                    Tile.rows(index, of: weights.rows), of: weights, into: builder)
+            }
         }
         let total = tally.total
         return builder.finish(
