@@ -24,11 +24,13 @@ extension ConversionPlan {
         }
     }
 
+    /// What the output says; `tokenizer` is the model's, nil where it is not read yet.
     static func describe(
-        _ model: LanguageModel, format: OutputFormat, recipe: Recipe, tensors: [Tensor]
+        _ model: LanguageModel, _ tokenizer: TokenizerDefinition?, format: OutputFormat,
+        recipe: Recipe, tensors: [Tensor]
     ) throws -> Description {
         var description = try plainDescription(
-            model, format: format, recipe: recipe, tensors: tensors)
+            model, tokenizer, format: format, recipe: recipe, tensors: tensors)
         if case .grouped(let grouped)? = recipe.encoding, format.dialect == .huggingFace {
             try description.addGPTQ(grouped, dampingFraction: recipe.dampingFraction)
         }
@@ -41,8 +43,10 @@ extension ConversionPlan {
     }
 
     private static func plainDescription(
-        _ model: LanguageModel, format: OutputFormat, recipe: Recipe, tensors: [Tensor]
+        _ model: LanguageModel, _ tokenizer: TokenizerDefinition?, format: OutputFormat,
+        recipe: Recipe, tensors: [Tensor]
     ) throws -> Description {
+        let tokenizer = { try tokenizer ?? TokenizerDefinition(checkpoint: model.checkpoint) }
         switch (model.checkpoint.dialect, format.dialect) {
         case (.gguf, .gguf):
             var metadata = model.checkpoint.metadata
@@ -50,9 +54,9 @@ extension ConversionPlan {
             metadata["general.file_type"] = .uint32(fileType(recipe, tensors))
             return Description(metadata: metadata)
         case (.huggingFace, .gguf):
-            return try ggufDescription(model, recipe: recipe, tensors: tensors)
+            return try ggufDescription(model, tokenizer(), recipe: recipe, tensors: tensors)
         case (.gguf, .huggingFace):
-            return try huggingFaceDescription(model, tensors: tensors)
+            return try huggingFaceDescription(model, tokenizer(), tensors: tensors)
         case (.huggingFace, .huggingFace):
             var documents = model.checkpoint.documents
             if case .object(var members)? = try model.checkpoint.json("config.json") {
@@ -65,7 +69,8 @@ extension ConversionPlan {
     }
 
     private static func ggufDescription(
-        _ model: LanguageModel, recipe: Recipe, tensors: [Tensor]
+        _ model: LanguageModel, _ tokenizer: TokenizerDefinition, recipe: Recipe,
+        tensors: [Tensor]
     ) throws -> Description {
         var metadata: Metadata = [
             "general.architecture": .string(model.family.ggufArchitecture ?? ""),
@@ -75,7 +80,6 @@ extension ConversionPlan {
         let architecture = try model.architectureMetadata()
         metadata.merge(architecture.metadata) { $1 }
         metadata["general.file_type"] = .uint32(fileType(recipe, tensors))
-        let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
         let exported = try tokenizer.gguf(vocabularySize: model.description.vocabularySize)
         metadata.merge(exported.metadata) { $1 }
         metadata["general.quantization_version"] = .uint32(2)
@@ -94,9 +98,8 @@ extension ConversionPlan {
     }
 
     private static func huggingFaceDescription(
-        _ model: LanguageModel, tensors: [Tensor]
+        _ model: LanguageModel, _ tokenizer: TokenizerDefinition, tensors: [Tensor]
     ) throws -> Description {
-        let tokenizer = try TokenizerDefinition(checkpoint: model.checkpoint)
         var members = try model.configurationMembers()
         members["torch_dtype"] = .string(typeName(tensors))
         var generation: JSON.Members = [:]

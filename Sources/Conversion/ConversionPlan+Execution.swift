@@ -87,25 +87,31 @@ extension ConversionPlan {
         if model == nil, isCompressed { return try compress(progress) }
         try checkEncoders()
         let workers = Workers(threadCount: recipe.threadCount)
-        // What a rotation would spread over rows was looked for before it.
-        if recipe.method != .encode, recipe.rotationSeed == nil { try checkWeights(workers) }
-        let output = try PendingOutput(self)
         var summary = ConversionSummary()
-        // Beside short work, but before work that may take hours; the headers are written.
+        // Beside short work, but before work that may take hours.
         let isLong = recipe.method == .gptq || recipe.scalesChannels
-        if isLong { try checkTokenizer(of: output) }
-        let plan =
-            recipe.scalesChannels ? try scalingChannels(&summary, workers, progress) : self
         // What takes one thread need not keep the others waiting.
-        try workers.run {
+        let header = Handover<PendingOutput>()
+        let output = try workers.run {
+            defer { header.close() }
+            // What a rotation would spread over rows was looked for before it.
+            if recipe.method != .encode, recipe.rotationSeed == nil { try checkWeights(workers) }
+            let output = try PendingOutput(self)
+            header.offer(output)
+            if isLong { try checkTokenizer(of: output) }
+            let plan =
+                recipe.scalesChannels ? try scalingChannels(&summary, workers, progress) : self
             switch recipe.method {
             case .encode: try plan.encode(tensors.indices, to: output, workers, progress)
             case .rtn: try plan.roundToNearest(to: output, &summary, workers, progress)
             case .gptq: try plan.quantizeSequentially(to: output, &summary, workers, progress)
             }
+            return output
         } beside: {
-            if !isLong { try checkTokenizer(of: output) }
-            try stateSourceDigest(in: output)
+            let source = isLong ? nil : try sourceTokenizer()
+            guard let output = header.take() else { return }
+            if let source { try check(source, against: output) }
+            if let digest = recipe.sourceDigest { try state(digest.value(), in: output) }
         }
         try checkGaps(summary.gaps)
         try output.finish(recipe, progress: progress)
@@ -114,10 +120,10 @@ extension ConversionPlan {
     }
 
     /// Puts the digest of the source where the output's metadata keep a place for it.
-    private func stateSourceDigest(in output: PendingOutput) throws {
-        guard recipe.statesSourceDigest, let writer = output.sink as? GGUFWriter else { return }
+    private func state(_ digest: String, in output: PendingOutput) throws {
+        guard let writer = output.sink as? GGUFWriter else { return }
         var metadata = metadata
-        metadata[Provenance.sourceDigestKey] = .string(try input.contentDigest())
+        metadata[Provenance.sourceDigestKey] = .string(digest)
         try writer.replaceMetadata(metadata)
     }
 

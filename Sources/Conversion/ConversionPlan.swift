@@ -69,6 +69,10 @@ public struct ConversionPlan: Sendable {
     public private(set) var tensors: [Tensor]
     var metadata: Metadata
     var documents: OrderedDictionary<String, [UInt8]>
+    /// The model's tokenizer, where it had to be read for the output.
+    let tokenizer: Tokenizer?
+    /// The output's file, where it was made already.
+    let reserved: ReservedFile?
     /// How the recipe's budget is spent.
     public let allocation: Allocation?
     /// What people should know before it starts.
@@ -96,27 +100,32 @@ public struct ConversionPlan: Sendable {
             tensors = input.tensors.map(Tensor.init(copying:))
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
-            allocation = nil
+            (allocation, tokenizer, reserved) = (nil, nil, nil)
             if !isCompressed { documents = try OriginalFiles.documents(of: self) }
             return
         }
 
-        let source = try LanguageModel(input)
-        let model = try ConversionPlan.rotated(source, seed: recipe.rotationSeed, format.dialect)
-        self.model = model
-        var policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
+        let (draft, tokenizer) = try Draft.made(
+            of: input, outputPath: outputPath, format: format, recipe: recipe)
+        self.tokenizer = tokenizer
+        let (source, model) = (draft.source, draft.model)
+        (self.model, reserved) = (model, draft.reserved)
+        var policy = draft.policy
         if let budget = recipe.budget {
             try budget.sensitivities.checkOrigin(model, recipe)
-            let tensors = try ConversionPlan.tensors(of: model, policy: policy)
             let described = try ConversionPlan.describe(
-                model, format: format, recipe: recipe, tensors: tensors)
+                model, tokenizer?.definition, format: format, recipe: recipe,
+                tensors: draft.tensors)
             policy.allocation = try ConversionPlan.allocation(
-                of: budget, tensors: tensors, metadata: described.metadata, policy: policy)
+                of: budget, tensors: draft.tensors, metadata: described.metadata, policy: policy)
         }
-        let tensors = try ConversionPlan.regridding(
-            ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
+        let tensors =
+            recipe.budget == nil
+            ? draft.tensors
+            : try ConversionPlan.regridding(
+                ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
         let described = try ConversionPlan.describe(
-            model, format: format, recipe: recipe, tensors: tensors)
+            model, tokenizer?.definition, format: format, recipe: recipe, tensors: tensors)
         allocation = policy.allocation
         self.tensors = tensors
         (metadata, documents) = (described.metadata, described.documents)
@@ -125,7 +134,7 @@ public struct ConversionPlan: Sendable {
         try checkCoverage()
     }
 
-    private static func tensors(
+    static func tensors(
         of model: LanguageModel, policy: EncodingPolicy
     ) throws -> [Tensor] {
         // Norms of a GGUF are F32 because llama.cpp wants it so. In a folder they take the matrices' type

@@ -18,7 +18,7 @@ struct TokenizerComparison {
     /// - Throws: what encoding throws.
     func firstDifference() throws -> String? {
         // The texts do not reach every token; this does.
-        let vocabulary = 0..<Int32(clamping: source.vocabularySize)
+        let vocabulary = Array(0..<Int32(clamping: source.vocabularySize))
         guard source.decodeBytes(vocabulary) == other.decodeBytes(vocabulary) else {
             return "its vocabulary decodes to something else"
         }
@@ -62,20 +62,29 @@ extension ConversionPlan {
     /// model's.
     /// - Throws: `ModelError` where they differ, and what reading the files throws.
     func checkTokenizer(of output: PendingOutput) throws {
-        // Files that are made again are what they were.
-        guard !(output.sink is OriginalFileWriter) else { return }
-        let source: Tokenizer
+        if let source = try sourceTokenizer() { try check(source, against: output) }
+    }
+
+    /// The model's tokenizer, or nil for a copy that takes along what this package cannot read, and for files
+    /// that are made again, which are what they were.
+    /// - Throws: `ModelError`, `FormatError`.
+    func sourceTokenizer() throws -> Tokenizer? {
+        guard OriginalFiles.paths(of: self) == nil else { return nil }
         do {
-            source = try Tokenizer(checkpoint: input)
+            return try tokenizer ?? Tokenizer(checkpoint: input)
         } catch let error as ModelError {
-            // A copy of a model takes along what this package cannot read.
             guard model == nil else { throw error }
-            return
+            return nil
         }
+    }
+
+    /// - Throws: `ModelError` where the tokenizer in the files is another, and what reading them throws.
+    func check(_ source: Tokenizer, against output: PendingOutput) throws {
         let written = try output.checkpointWithoutTensors()
         guard !input.hasTokenizer(of: written) else { return }
+        let definition = try TokenizerDefinition(checkpoint: written)
         let comparison = TokenizerComparison(
-            source: source, other: try Tokenizer(checkpoint: written))
+            source: source, other: try Tokenizer(definition, sharing: source))
         if let difference = try comparison.firstDifference() {
             throw ModelError(
                 "the tokenizer written is not that of the model: \(difference); nothing is written")

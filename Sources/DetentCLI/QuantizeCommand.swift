@@ -70,6 +70,9 @@ struct QuantizeCommand: RootCommand {
         let input = try ModelFile.open(paths.input)
         var recipe = try recipe()
         recipe.threadCount = work.threads
+        if statesSourceDigest, !dryRun {
+            recipe.sourceDigest = SourceDigest(of: input, threadCount: work.threads)
+        }
         recipe.compression = effort.options
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.importance = try calibration.imatrix.map(ImportanceFile.read)
@@ -85,7 +88,7 @@ struct QuantizeCommand: RootCommand {
         if size.isGiven { try windows?.check(LanguageModel(input)) }
         recipe.budget = try size.budget(
             of: input, outputPath: paths.outputPath, recipe: recipe, progress: work.progress)
-        recipe.statesSourceDigest = statesSourceDigest
+        recipe.reservesOutput = !dryRun
         if !dryRun {
             recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: false)
         }
@@ -176,7 +179,7 @@ struct QuantizeCommand: RootCommand {
         var provenance = Provenance(
             version: versionText, recipe: options.text, sourceName: paths.inputName,
             digests: [
-                "source": recipe.statesSourceDigest
+                "source": recipe.sourceDigest != nil
                     ? Provenance.missingDigest : try digest(input.contentDigest)
             ])
         provenance.digests["calibration"] = recipe.calibrationDigest

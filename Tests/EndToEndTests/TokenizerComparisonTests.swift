@@ -23,12 +23,30 @@ import Testing
         let tokenizer = try ModelFile.tokenizer(BundledData.defaultModelPath)
         var definition = tokenizer.definition
         func difference() throws -> String? {
-            let other = try Tokenizer(definition)
+            // As a conversion compares: with the tables of the first, where they are the same.
+            let other = try Tokenizer(definition, sharing: tokenizer)
             return try TokenizerComparison(source: tokenizer, other: other).firstDifference()
         }
         #expect(try difference() == nil)
         change(&definition)
         #expect(try difference() != nil)
+    }
+
+    /// Tables are only taken from a tokenizer that has the same ones.
+    @Test(
+        arguments: [
+            { _ in }, { $0.merges.swapAt(10, 400) }, { $0.ignoresMerges.toggle() },
+            { $0.tokens.swapAt(300, 301) }, { $0.types[300] = .unused },
+            { $0.preTokenizer = [.byteLevel(addsPrefixSpace: true, usesExpression: true)] },
+        ] as [@Sendable (inout TokenizerDefinition) -> Void])
+    func sharingTablesChangesNothing(change: @Sendable (inout TokenizerDefinition) -> Void) throws {
+        let tokenizer = try ModelFile.tokenizer(BundledData.defaultModelPath)
+        var definition = tokenizer.definition
+        change(&definition)
+        let comparison = TokenizerComparison(
+            source: try Tokenizer(definition),
+            other: try Tokenizer(definition, sharing: tokenizer))
+        #expect(try comparison.firstDifference() == nil)
     }
 
     @Test(arguments: ["model.gguf", "folder"])
