@@ -2,7 +2,7 @@
 
     python3 Reports/performance/convert_speed.py MODEL_FOLDER FOLDER OUT.json [LLAMA_CPP_FOLDER]
 
-Seconds of whole processes, in turns, seconds of their processor time, and the best of them. `detent` waits for the disk
+Seconds of whole processes, in turns, with the files that they read in the system's memory, seconds of their processor time, and the best of them. `detent` waits for the disk
 before it gives the output its name; `cp` does not, `cp, sync` does. LLAMA_CPP_FOLDER holds convert_hf_to_gguf.py, whose
 packages PYTHON must have (`pip install torch transformers sentencepiece`); it runs once for every third turn of the others,
 of which there are REPEATS, 6 unless that says otherwise. On a memory disk (FOLDER) all of them are timed without a disk.
@@ -18,7 +18,11 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 DETENT = os.environ.get("DETENT", f"{ROOT}/.build/release/detent")
 
 
-def run(*commands, environment=None):
+def run(*commands, inputs, environment=None):
+    for path in inputs:
+        with open(path, "rb") as file:
+            while file.read(1 << 22):
+                pass
     before, start = os.times(), time.perf_counter()
     for command in commands:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -32,19 +36,20 @@ def main(model, folder, out, llama=None):
     with open("/proc/cpuinfo") as file:
         machine = next(line.split(":")[1].strip() for line in file if line.startswith("model name"))
     output, copy = f"{folder}/convert.gguf", f"{folder}/copy.gguf"
+    weights = [entry.path for entry in os.scandir(model) if entry.name.endswith((".safetensors", ".json"))]
     samples = {"detent": [], "cp": [], "cp, sync": [], "convert_hf_to_gguf.py": []}
     for turn in range(int(os.environ.get("REPEATS", "6"))):
-        samples["detent"].append(run([DETENT, "convert", model, output, "--type", "f16", "--quiet"]))
+        samples["detent"].append(run([DETENT, "convert", model, output, "--type", "f16", "--quiet"], inputs=weights))
         size = os.path.getsize(output)
-        samples["cp"].append(run(["cp", output, copy]))
+        samples["cp"].append(run(["cp", output, copy], inputs=[output]))
         os.remove(copy)
-        samples["cp, sync"].append(run(["cp", output, copy], ["sync", copy]))
+        samples["cp, sync"].append(run(["cp", output, copy], ["sync", copy], inputs=[output]))
         os.remove(copy)
         os.remove(output)
         if llama and turn % 3 == 0:
             samples["convert_hf_to_gguf.py"].append(run(
                 [os.environ.get("PYTHON", sys.executable), f"{llama}/convert_hf_to_gguf.py", model, "--outtype",
-                 "f16", "--outfile", output], environment={"PYTHONPATH": f"{llama}/gguf-py"}))
+                 "f16", "--outfile", output], inputs=weights, environment={"PYTHONPATH": f"{llama}/gguf-py"}))
             os.remove(output)
     best = {side: min(sample["seconds"] for sample in taken) for side, taken in samples.items() if taken}
     ratios = {side: round(seconds / best["detent"], 3) for side, seconds in best.items()}

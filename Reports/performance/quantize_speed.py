@@ -4,7 +4,8 @@
 
 Needs the release build. The sides take turns. Outputs go to FOLDER and are removed: on a memory disk that times work,
 elsewhere detent's also waits for the disk (it syncs before it gives an output its name, llama-quantize does not). REPEATS
-says how often, 5 unless it does; DETENT names another command. Seconds of processor time are kept beside, for machines that
+says how often, 5 unless it does; DETENT names another command. Before each run the inputs are read once, so that they are
+in the system's memory for either side. Seconds of processor time are kept beside, for machines that
 others work on, too.
 """
 
@@ -19,7 +20,11 @@ DETENT = os.environ.get("DETENT", f"{ROOT}/.build/release/detent")
 TYPES = ["q8_0", "q4_0", "q4_k_m", "q6_k", "q2_k"]
 
 
-def timed(command):
+def timed(command, inputs):
+    for path in inputs:
+        with open(path, "rb") as file:
+            while file.read(1 << 22):
+                pass
     before, start = os.times(), time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     seconds, after = time.perf_counter() - start, os.times()
@@ -44,7 +49,7 @@ def main(llama, model, imatrix, folder, out, *names):
         for _ in range(int(os.environ.get("REPEATS", "5"))):
             for side, command in sides.items():
                 path = f"{folder}/{side}.gguf"
-                seconds, used = timed(command(path))
+                seconds, used = timed(command(path), [model, imatrix])
                 samples[side].append(round(seconds, 4))
                 processors[side].append(round(used, 3))
                 sizes[side] = os.path.getsize(path)
