@@ -24,8 +24,6 @@ public final class OutputFile: Sendable {
     private let writing = Mutex(())
     /// Something of what was loaded, so that loading has a purpose to the compiler.
     private let loaded = Atomic<UInt8>(0)
-    /// Bytes from the file's start that the disk has kept free.
-    private let reserved = Mutex(0)
     /// Bytes written since the last sync began.
     private let pending = Atomic(0)
     private let isSyncing = Atomic(false)
@@ -119,16 +117,11 @@ public final class OutputFile: Sendable {
         try result.get()
     }
 
-    /// Reserves the first `byteCount` bytes, so that a full disk is noticed before the work and not after.
-    ///
-    /// What an earlier call has reserved costs nothing again.
+    /// Reserves `byteCount` bytes, so that a full disk is noticed before the work and not after.
     public func reserve(_ byteCount: Int) throws(SystemError) {
-        try reserved.withLock { reserved throws(SystemError) in
-            guard byteCount > reserved else { return }
-            if let code = shortage(of: reserved..<byteCount, descriptor) {
-                throw SystemError(cannot: "write", path, code: code)
-            }
-            reserved = byteCount
+        guard byteCount > 0 else { return }
+        if let code = shortage(ofBytes: byteCount, descriptor) {
+            throw SystemError(cannot: "write", path, code: code)
         }
     }
 
@@ -149,10 +142,10 @@ public final class OutputFile: Sendable {
     }
 }
 
-/// Reserves bytes of a file, or says why the disk has no room for them.
-func shortage(of bytes: Range<Int>, _ descriptor: Int32) -> Int32? {
+/// Reserves the first bytes of a file, or says why the disk has no room for them.
+func shortage(ofBytes byteCount: Int, _ descriptor: Int32) -> Int32? {
     #if canImport(Glibc)
-    let code = posix_fallocate(descriptor, off_t(bytes.lowerBound), off_t(bytes.count))
+    let code = posix_fallocate(descriptor, 0, off_t(byteCount))
     // A file system without `fallocate` says so; only a lack of space is a reason to stop.
     return [ENOSPC, EFBIG, EDQUOT].contains(code) ? code : nil
     #else

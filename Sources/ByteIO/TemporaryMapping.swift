@@ -28,7 +28,7 @@ public final class TemporaryMapping: @unchecked Sendable {
             throw SystemError(cannot: "write to", folder)
         }
         // Writing to a mapping that the disk has no room for would end the process.
-        if let code = shortage(of: 0..<byteCount, descriptor) {
+        if let code = shortage(ofBytes: byteCount, descriptor) {
             throw SystemError(cannot: "write to", folder, code: code)
         }
         let address = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)

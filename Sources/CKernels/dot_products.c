@@ -34,6 +34,7 @@ void detent_dot_rows(const float *rows, size_t stride, size_t row_count, const f
     DISPATCH(dot_rows, rows, stride, row_count, x, count, scale, out);
 }
 
-void detent_add_scaled(float *out, const float *x, float factor, size_t count) {
-    DISPATCH(add_scaled, out, x, factor, count);
+void detent_add_scaled_rows(const float *rows, size_t stride, size_t row_count, const float *factors,
+                            float scale, size_t count, float *out) {
+    DISPATCH(add_scaled_rows, rows, stride, row_count, factors, scale, count, out);
 }

@@ -20,6 +20,20 @@ TARGET static void FUNCTION(dot_rows)(const float *rows, size_t stride, size_t r
         out[r] = scale * FUNCTION(dot)(rows + r * stride, x, count);
 }
 
-TARGET static void FUNCTION(add_scaled)(float *out, const float *x, float factor, size_t count) {
-    for (size_t i = 0; i < count; i++) out[i] += factor * x[i];
+TARGET static void FUNCTION(add_scaled_rows)(const float *rows, size_t stride, size_t row_count,
+                                             const float *factors, float scale, size_t count,
+                                             float *out) {
+    size_t whole = count / 32 * 32;
+    for (size_t i = 0; i < whole; i += 32) { /* sums stay in registers for all rows */
+        floats_32 sums, row;
+        memcpy(&sums, out + i, sizeof sums);
+        for (size_t r = 0; r < row_count; r++) {
+            memcpy(&row, rows + r * stride + i, sizeof row);
+            sums += (scale * factors[r]) * row;
+        }
+        memcpy(out + i, &sums, sizeof sums);
+    }
+    for (size_t i = whole; i < count; i++) {
+        for (size_t r = 0; r < row_count; r++) out[i] += scale * factors[r] * rows[r * stride + i];
+    }
 }

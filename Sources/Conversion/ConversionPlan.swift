@@ -4,6 +4,7 @@ import ByteIO
 import GGUFFormat
 import Kernels
 import OrderedCollections
+import Synchronization
 import TensorIR
 import Tokenization
 
@@ -71,8 +72,6 @@ public struct ConversionPlan: Sendable {
     var documents: OrderedDictionary<String, [UInt8]>
     /// The model's tokenizer, where it had to be read for the output.
     let tokenizer: Tokenizer?
-    /// The output's file, where it was made already.
-    let reserved: ReservedFile?
     /// How the recipe's budget is spent.
     public let allocation: Allocation?
     /// What people should know before it starts.
@@ -100,30 +99,25 @@ public struct ConversionPlan: Sendable {
             tensors = input.tensors.map(Tensor.init(copying:))
             (metadata, documents) = (input.metadata, input.documents)
             notes = []
-            (allocation, tokenizer, reserved) = (nil, nil, nil)
+            (allocation, tokenizer) = (nil, nil)
             if !isCompressed { documents = try OriginalFiles.documents(of: self) }
             return
         }
 
-        let (draft, tokenizer) = try Draft.made(
-            of: input, outputPath: outputPath, format: format, recipe: recipe)
-        self.tokenizer = tokenizer
-        let (source, model) = (draft.source, draft.model)
-        (self.model, reserved) = (model, draft.reserved)
-        var policy = draft.policy
+        let (source, tokenizer) = try ConversionPlan.opened(input, format: format, recipe: recipe)
+        let model = try ConversionPlan.rotated(source, seed: recipe.rotationSeed, format.dialect)
+        (self.model, self.tokenizer) = (model, tokenizer)
+        var policy = EncodingPolicy(recipe, model: model, dialect: format.dialect)
         if let budget = recipe.budget {
             try budget.sensitivities.checkOrigin(model, recipe)
+            let tensors = try ConversionPlan.tensors(of: model, policy: policy)
             let described = try ConversionPlan.describe(
-                model, tokenizer?.definition, format: format, recipe: recipe,
-                tensors: draft.tensors)
+                model, tokenizer?.definition, format: format, recipe: recipe, tensors: tensors)
             policy.allocation = try ConversionPlan.allocation(
-                of: budget, tensors: draft.tensors, metadata: described.metadata, policy: policy)
+                of: budget, tensors: tensors, metadata: described.metadata, policy: policy)
         }
-        let tensors =
-            recipe.budget == nil
-            ? draft.tensors
-            : try ConversionPlan.regridding(
-                ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
+        let tensors = try ConversionPlan.regridding(
+            ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
         let described = try ConversionPlan.describe(
             model, tokenizer?.definition, format: format, recipe: recipe, tensors: tensors)
         allocation = policy.allocation
@@ -134,7 +128,22 @@ public struct ConversionPlan: Sendable {
         try checkCoverage()
     }
 
-    static func tensors(
+    /// A model, and meanwhile its tokenizer where the output has to say it in other words.
+    private static func opened(
+        _ input: Checkpoint, format: OutputFormat, recipe: Recipe
+    ) throws -> (LanguageModel, Tokenizer?) {
+        let tokenizer = Mutex<Tokenizer?>(nil)
+        let model = try Workers(threadCount: recipe.threadCount).run {
+            try LanguageModel(input)
+        } beside: {
+            guard input.dialect != format.dialect else { return }
+            let read = try Tokenizer(checkpoint: input)
+            tokenizer.withLock { $0 = read }
+        }
+        return (model, tokenizer.withLock(\.self))
+    }
+
+    private static func tensors(
         of model: LanguageModel, policy: EncodingPolicy
     ) throws -> [Tensor] {
         // Norms of a GGUF are F32 because llama.cpp wants it so. In a folder they take the matrices' type

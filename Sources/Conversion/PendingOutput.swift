@@ -4,7 +4,6 @@ import GGUFFormat
 import OrderedCollections
 import ProgressReporting
 import SafetensorsFormat
-import Synchronization
 import TensorIR
 
 /// The files of an output before they have their names.
@@ -79,8 +78,7 @@ final class PendingOutput: Sendable {
         if let originals = try originals(plan, descriptors) { return (originals, originals.paths) }
         let writer = try GGUFWriter(
             path: plan.outputPath, metadata: plan.metadata, descriptors: descriptors,
-            maximumShardByteCount: plan.recipe.maximumShardByteCount,
-            file: plan.reserved?.take(for: plan.tensorByteCount))
+            maximumShardByteCount: plan.recipe.maximumShardByteCount)
         return (writer, writer.paths)
     }
 
@@ -145,29 +143,5 @@ final class PendingOutput: Sendable {
         }
         for file in documents { try file.commit() }
         try sink.finish()
-    }
-}
-
-/// An output's file that was made before all was known that stands in front of its tensors. Whoever
-/// takes it has it; what nobody takes is removed.
-final class ReservedFile: Sendable {
-    private let file: Mutex<OutputFile?>
-    private let byteCount: Int
-
-    /// Nil where there is no such file to be had: whoever makes it later says why.
-    init?(path: String, byteCount: Int) {
-        guard let output = try? OutputFile(path: path),
-            (try? output.reserve(byteCount)) != nil
-        else { return nil }
-        file = Mutex(output)
-        self.byteCount = byteCount
-    }
-
-    /// The file, unless it has room for more than the tensors, which nothing would cut off again.
-    func take(for byteCount: Int) -> OutputFile? {
-        file.withLock { file in
-            defer { file = nil }
-            return self.byteCount <= byteCount ? file : nil
-        }
     }
 }

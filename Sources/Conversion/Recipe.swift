@@ -66,9 +66,6 @@ public struct Recipe: Sendable {
     /// The source's digest, for which `provenance` keeps a place: stated when the tensors of a single GGUF
     /// file are made.
     public var sourceDigest: SourceDigest?
-    /// Whether the output's file is made while the plan is, with room for its tensors: for plans that are
-    /// carried out at once.
-    public var reservesOutput = false
     /// Whether weights that are quantized already may be quantized again where that changes them.
     public var allowsRequantizing = false
     /// Shards of at most this many bytes, for Hugging Face outputs.

@@ -69,7 +69,6 @@ struct ConvertCommand: RootCommand {
         recipe.threadCount = work.threads
         recipe.allowsRequantizing = requantizing.allowRequantize
         recipe.maximumShardByteCount = maxShardSize?.byteCount
-        recipe.reservesOutput = !dryRun
         recipe.compression = try compression.options(outputPath: paths.outputPath)
         let (input, damage) = try input()
         let plan = try ConversionPlan(

@@ -88,7 +88,6 @@ struct QuantizeCommand: RootCommand {
         if size.isGiven { try windows?.check(LanguageModel(input)) }
         recipe.budget = try size.budget(
             of: input, outputPath: paths.outputPath, recipe: recipe, progress: work.progress)
-        recipe.reservesOutput = !dryRun
         if !dryRun {
             recipe.provenance = try provenance(of: recipe, input: input, windows, isPlanned: false)
         }

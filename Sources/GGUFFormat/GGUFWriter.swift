@@ -20,12 +20,11 @@ public final class GGUFWriter: TensorSink {
     ///   - metadata: written in its order. `general.alignment`, where present, is obeyed.
     ///   - descriptors: in the order of the file.
     ///   - maximumShardByteCount: most tensor bytes per file; nil for a single file.
-    ///   - file: the single file, where it was created before; nothing is written in it yet.
     /// - Throws: `ModelError` naming what the format cannot hold, `SystemError` when files cannot be
     ///   created.
     public init(
         path: String, metadata: Metadata, descriptors: [TensorDescriptor],
-        maximumShardByteCount: Int? = nil, file: OutputFile? = nil
+        maximumShardByteCount: Int? = nil
     ) throws {
         try GGUFWriter.check(descriptors)
         let alignment = try GGUFWriter.alignment(metadata)
@@ -51,7 +50,7 @@ public final class GGUFWriter: TensorSink {
         }
         self.descriptors = descriptors
         headerByteCount = files[0].header.count
-        output = try ShardedOutput(files, places: places, first: file)
+        output = try ShardedOutput(files, places: places)
     }
 
     /// The bytes in front of a single file's tensor data, and the alignment of that data.

@@ -235,6 +235,7 @@ extension LinearMatrix {
         adding: Bool, workers: Workers
     ) -> Bool {
         var parts: [Part] = []
+        parts.reserveCapacity(matrices.count)
         for (matrix, output) in matrices {
             guard let rows = matrix.encodedRows, let output = output.baseAddress else {
                 return false

@@ -29,9 +29,7 @@ package func multiplyRows(
             addDots(b, x, into: out, inner: inner, columns: columns, scale: scale, adding: adding)
         } else {
             if !adding { out.update(repeating: 0, count: columns) }
-            for k in 0..<inner {
-                detent_add_scaled(out, b.start + k * b.stride, scale * x[k], columns)
-            }
+            detent_add_scaled_rows(b.start, b.stride, inner, x, scale, columns, out)
         }
     }
 }

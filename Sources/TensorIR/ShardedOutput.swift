@@ -38,20 +38,11 @@ package final class ShardedOutput: Sendable {
     ///
     /// Each file is extended to its whole size at once: bytes that nobody writes, which are the
     /// padding, read as zeros, and a full disk is noticed before the work.
-    ///
-    /// - Parameters:
-    ///   - files: in order.
-    ///   - places: of the tensors.
-    ///   - first: the first file, where it was created before; one of another name is not used.
-    /// - Throws: `SystemError` when the disk refuses.
-    package init(
-        _ files: [File], places: [Place], first: OutputFile? = nil
-    ) throws(SystemError) {
+    package init(_ files: [File], places: [Place]) throws(SystemError) {
         self.places = places
         var outputs: [OutputFile] = []
         for file in files {
-            let isCreated = outputs.isEmpty && first?.path == file.path
-            let output = if isCreated, let first { first } else { try OutputFile(path: file.path) }
+            let output = try OutputFile(path: file.path)
             try output.reserve(file.byteCount)
             try output.write(file.header, at: 0)
             if file.byteCount > file.header.count {

@@ -54,29 +54,6 @@ private func tensorBytes(_ path: String) throws -> [String: [UInt8]] {
     }
 }
 
-/// A file that is made while the plan is ends as one that is made after it, or is gone.
-@Test(arguments: [1, 2]) func aReservedOutputIsTheSameOrGone(threadCount: Int) throws {
-    try withFolder { folder in
-        var recipe = Recipe()
-        recipe.threadCount = threadCount
-        try convert(BundledData.defaultModelPath, to: "\(folder)/plain.gguf", recipe)
-        recipe.reservesOutput = true
-        try convert(BundledData.defaultModelPath, to: "\(folder)/reserved.gguf", recipe)
-        #expect(
-            try MappedFile.contents(ofFile: "\(folder)/plain.gguf")
-                == MappedFile.contents(ofFile: "\(folder)/reserved.gguf"))
-        do {
-            let plan = try ConversionPlan(
-                input: ModelFile.open(BundledData.defaultModelPath),
-                outputPath: "\(folder)/planned.gguf", recipe: recipe)
-            #expect(try FileSystem.names(inFolder: folder).count == 3)
-            withExtendedLifetime(plan) {}
-        }
-        let names = try FileSystem.names(inFolder: folder).sorted()
-        #expect(names == ["plain.gguf", "reserved.gguf"])
-    }
-}
-
 @Test(
     .enabled(if: Repository.hasShared, "needs the material beside the checkout"),
     arguments: ["llama", "llama-tied-bf16", "llama3-rope"])

@@ -60,6 +60,20 @@ func rowProductMatchesItsDefinition(shape: (rows: Int, inner: Int, columns: Int)
 }
 
 @Test(arguments: [0, 1, 31, 32, 33, 64, 100, 577])
+func scaledRowsAreAddedOneAfterTheOther(columns: Int) {
+    var generator = SeededGenerator(seed: UInt64(columns))
+    let inner = 7
+    let a = Matrix(rows: 1, columns: inner, generator.normals(inner))
+    let b = Matrix(rows: inner, columns: columns, generator.normals(inner * columns))
+    let result = product(a, rows: 0..<1, b, transposed: false, adding: true)
+    for column in 0..<columns {
+        var expected = Float(column % 5)
+        for k in 0..<inner { expected += 0.5 * a[0, k] * b[k, column] }
+        #expect(result[0, column].bitPattern == expected.bitPattern)
+    }
+}
+
+@Test(arguments: [0, 1, 31, 32, 33, 64, 100, 577])
 func dotProductsHaveTheBitsOfTheirDefinition(count: Int) {
     var generator = SeededGenerator(seed: UInt64(count))
     let a = Matrix(rows: 1, columns: max(1, count), generator.normals(max(1, count)))

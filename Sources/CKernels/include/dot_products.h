@@ -10,7 +10,8 @@
 /* out[r] = scale * sum over i of rows[r * stride + i] * x[i], for r below row_count. */
 void detent_dot_rows(const float *rows, size_t stride, size_t row_count, const float *x,
                      size_t count, float scale, float *out);
-/* out[i] = out[i] + factor * x[i]. */
-void detent_add_scaled(float *out, const float *x, float factor, size_t count);
+/* out[i] = out[i] + scale * factors[r] * rows[r * stride + i], for r below row_count, one r after the other. */
+void detent_add_scaled_rows(const float *rows, size_t stride, size_t row_count, const float *factors,
+                            float scale, size_t count, float *out);
 
 #endif
