@@ -91,7 +91,6 @@ private struct JSONParser {
 
     private mutating func object(depth: Int) throws(FormatError) -> JSON {
         try checkDepth(depth)
-        let start = position
         position += 1
         var members = JSON.Members()
         skipSpace()
@@ -113,10 +112,6 @@ private struct JSONParser {
                     "key '\(key.escapedForDisplay)' stands twice", .duplicateName, at: keyPlace)
             }
             if try !another(closing: UInt8(ascii: "}")) { return .object(members) }
-            // A vocabulary: as much room as the rest of the text needs if it goes on like this.
-            if members.count == 1024 {
-                members.reserveCapacity(bytes.count / max(1, (position - start) / 1024))
-            }
         }
     }
 
