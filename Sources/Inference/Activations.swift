@@ -48,31 +48,6 @@ struct Activations: @unchecked Sendable {
     }
 }
 
-extension LinearMatrix {
-    /// Lends some rows, rounded, (rows, columns).
-    ///
-    /// A few rows at a time become floats, which do not leave the cache.
-    func withRounded(_ rows: Range<Int>, _ body: (UnsafePointer<UInt16>) -> Void) throws {
-        let rowsAtOnce = 16
-        try withRoundedScratch(rows.count * columns) { bits in
-            try withScratch(min(rowsAtOnce, rows.count) * columns) { floats in
-                for start in stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
-                    let some = start..<min(start + rowsAtOnce, rows.upperBound)
-                    let decoded = UnsafeMutableBufferPointer(
-                        rebasing: floats[..<(some.count * columns)])
-                    try decode(some, into: decoded)
-                    let place = (start - rows.lowerBound) * columns
-                    BFloat16.round(
-                        UnsafeBufferPointer(decoded),
-                        into: UnsafeMutableBufferPointer(
-                            rebasing: bits[place..<place + decoded.count]))
-                }
-            }
-            if let first = bits.baseAddress { body(first) }
-        }
-    }
-}
-
 /// Lends uninitialized memory for rounded numbers.
 func withRoundedScratch<Result>(
     _ count: Int, _ body: (UnsafeMutableBufferPointer<UInt16>) throws -> Result

@@ -139,10 +139,14 @@ extension LinearMatrix {
         if isRounding(tokens: tokens), let rounded = x.rounded {
             try withRounded(tile) { weights in
                 multiplyRounded(
-                    RoundedOperand(rounded, stride: columns),
-                    RoundedOperand(weights, stride: columns, transposed: true), into: y,
-                    stride: stride, rows: tokens, inner: columns, columns: tile.count,
-                    keep: adding ? 1 : 0)
+                    RoundedOperand(rounded, stride: columns), weights, into: y, stride: stride,
+                    rows: tokens, inner: columns, columns: tile.count, keep: adding ? 1 : 0)
+            }
+        } else if tokens > fewRows {
+            try withTransposed(tile) { weights in
+                Kernels.multiply(
+                    MatrixOperand(x.floats, stride: columns), weights, into: y, stride: stride,
+                    rows: tokens, inner: columns, columns: tile.count, keep: adding ? 1 : 0)
             }
         } else if try !addDots(x, tile: tile, into: y, stride: stride, adding: adding) {
             try withScratch(tile.count * columns) { weights in
@@ -178,9 +182,7 @@ extension LinearMatrix {
         _ x: Activations, tile: Range<Int>, into y: UnsafeMutablePointer<Float>, stride: Int,
         adding: Bool
     ) throws -> Bool {
-        guard x.count <= fewRows, case .encoded(let source, let codec) = storage else {
-            return false
-        }
+        guard case .encoded(let source, let codec) = storage else { return false }
         return try source.withBytes(rows: tile) { bytes in
             guard let rows = EncodedRows(bytes, in: codec) else { return false }
             let part = Part(rows: rows, output: y, stride: stride)

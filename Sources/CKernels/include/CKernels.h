@@ -13,5 +13,6 @@
 #include "palettes.h"
 #include "processor.h"
 #include "row_functions.h"
+#include "transposition.h"
 
 #endif
