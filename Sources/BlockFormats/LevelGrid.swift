@@ -158,6 +158,29 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
+    /// Writes one block of each of several rows, of a grid without sub-blocks.
+    ///
+    /// - Parameters:
+    ///   - levels: (rows, count), for each row what `pack` of one block takes.
+    ///   - count: as for one block.
+    ///   - rows: how many.
+    ///   - scales: one for each row.
+    ///   - minimums: one for each row.
+    ///   - blocks: where the first row's block goes.
+    ///   - stride: bytes from a row's block to the next row's.
+    package func pack(
+        levels: UnsafePointer<Int8>, count: Int, rows: Int, scales: UnsafePointer<Float>,
+        minimums: UnsafePointer<Float>, into blocks: UnsafeMutableRawPointer, stride: Int
+    ) {
+        for row in 0..<rows {
+            pack(
+                levels: levels + row * count, count: count, scale: scales[row],
+                minimum: minimums[row],
+                into: UnsafeMutableRawBufferPointer(
+                    start: blocks + row * stride, count: bytesPerBlock))
+        }
+    }
+
     /// Reads one block of a grid without sub-blocks.
     ///
     /// - Parameters:

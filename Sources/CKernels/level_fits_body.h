@@ -146,25 +146,29 @@ TARGET static inline __attribute__((always_inline)) void FUNCTION(round_to_halve
     }
 }
 
-/* add_level_sums without minimums and without the sum of levels. Where no weight comes to lie beyond the
-   levels, which are whole numbers then, nothing need be clamped. */
+/* add_level_sums without minimums and without the sum of levels, for two scales at a time: one of them alone waits
+   for its sums longer than it computes. Where no weight comes to lie beyond the levels, which are whole numbers
+   then, nothing need be clamped. */
 TARGET static inline __attribute__((always_inline)) void FUNCTION(add_scale_sums)(
-    const float *x, const float *weights, size_t columns, size_t lanes, const float *inverse_scales,
-    const detent_levels *levels, int is_inside, float *ll, float *lx) {
+    const float *x, const float *weights, size_t columns, size_t lanes,
+    const float (*inverse_scales)[LANES], const detent_levels *levels, int is_inside,
+    float (*ll)[LANES], float (*lx)[LANES]) {
     const float zeros[LANES] = {0};
     for (size_t column = 0; column < columns; column++) {
         const float *value = x + column * lanes, *weight = weights + column * lanes;
-        float level[LANES];
-        if (is_inside) {
-            for (int j = 0; j < LANES; j++)
-                level[j] = (value[j] * inverse_scales[j] + 12582912.0f) - 12582912.0f;
-        } else {
-            FUNCTION(round_to_levels)(value, zeros, inverse_scales, levels, level);
-        }
-        for (int j = 0; j < LANES; j++) {
-            float weighted = weight[j] * level[j];
-            ll[j] += weighted * level[j];
-            lx[j] += weighted * value[j];
+        for (int scale = 0; scale < 2; scale++) {
+            float level[LANES];
+            if (is_inside) {
+                for (int j = 0; j < LANES; j++)
+                    level[j] = (value[j] * inverse_scales[scale][j] + 12582912.0f) - 12582912.0f;
+            } else {
+                FUNCTION(round_to_levels)(value, zeros, inverse_scales[scale], levels, level);
+            }
+            for (int j = 0; j < LANES; j++) {
+                float weighted = weight[j] * level[j];
+                ll[scale][j] += weighted * level[j];
+                lx[scale][j] += weighted * value[j];
+            }
         }
     }
 }
@@ -185,20 +189,26 @@ TARGET static void FUNCTION(half_scales)(const float *x, const float *weights, s
             is_tame &= extreme[j] == 0.0f || fabsf(extreme[j]) > 1e-30f;
             extreme[j] = fabsf(extreme[j]) < FLT_MIN ? 0.0f : 1.0f / extreme[j];
         }
-        for (size_t target = 0; target < target_count; target++) {
-            float ll[LANES] = {0}, lx[LANES] = {0};
-            for (int j = 0; j < LANES; j++) inverse[j] = targets[target] * extreme[j];
-            if (is_tame && fabsf(targets[target]) < end + 0.25f)
-                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverse, levels, 1, ll, lx);
+        for (size_t target = 0; target < target_count; target += 2) {
+            /* The last of an odd number is tried twice. */
+            float pair[2] = {targets[target], targets[target + 1 < target_count ? target + 1 : target]};
+            float inverses[2][LANES], ll[2][LANES] = {{0}}, lx[2][LANES] = {{0}};
+            for (int i = 0; i < 2; i++)
+                for (int j = 0; j < LANES; j++) inverses[i][j] = pair[i] * extreme[j];
+            if (is_tame && fabsf(pair[0]) < end + 0.25f && fabsf(pair[1]) < end + 0.25f)
+                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverses, levels, 1, ll, lx);
             else
-                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverse, levels, 0, ll, lx);
-            for (int j = 0; j < LANES; j++)
-                scale[j] = ll[j] > 0.0f ? lx[j] / ll[j] : 0.0f;
-            FUNCTION(round_to_halves)(scale);
-            for (int j = 0; j < LANES; j++) {
-                float error = scale[j] * scale[j] * ll[j] - 2.0f * scale[j] * lx[j] + xx[j];
-                best[j] = error < lowest[j] ? scale[j] : best[j];
-                lowest[j] = error < lowest[j] ? error : lowest[j];
+                FUNCTION(add_scale_sums)(x + lane, weights + lane, columns, lanes, inverses, levels, 0, ll, lx);
+            for (int i = 0; i < 2; i++) {
+                for (int j = 0; j < LANES; j++)
+                    scale[j] = ll[i][j] > 0.0f ? lx[i][j] / ll[i][j] : 0.0f;
+                FUNCTION(round_to_halves)(scale);
+                for (int j = 0; j < LANES; j++) {
+                    float error =
+                        scale[j] * scale[j] * ll[i][j] - 2.0f * scale[j] * lx[i][j] + xx[j];
+                    best[j] = error < lowest[j] ? scale[j] : best[j];
+                    lowest[j] = error < lowest[j] ? error : lowest[j];
+                }
             }
         }
         for (int j = 0; j < LANES; j++) {

@@ -105,19 +105,40 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         withUnsafeTemporaryAllocation(
             of: Int8.self, capacity: grid.weightsPerBlock * Tile.lanes
         ) { codes in
-            guard let codes = codes.baseAddress else { return }
+            guard let codes = codes.baseAddress, let bytes = bytes.baseAddress else { return }
             for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
                 let columns = tile.columns(ofSuperBlock: block)
                 turn(levels, columns, laneCount: rows.count, into: codes)
-                for (lane, row) in rows.enumerated() {
-                    let place = row * codec.rowByteCount + (start + block) * size
-                    pack(
-                        codes + lane * columns.count, count: columns.count, block: block, of: tile,
-                        lane: lane,
-                        into: UnsafeMutableRawBufferPointer(
-                            rebasing: bytes[place..<place + size]))
-                }
+                let place = rows.lowerBound * codec.rowByteCount + (start + block) * size
+                pack(codes, columns.count, block, of: tile, laneCount: rows.count, into: bytes + place)
             }
+        }
+    }
+
+    /// Writes the block, or super-block, of each lane.
+    ///
+    /// - Parameters:
+    ///   - codes: what is stored: (lanes, count).
+    ///   - count: weights of a block.
+    ///   - block: the place of the blocks in the tile.
+    ///   - tile: the scales.
+    ///   - laneCount: lanes that are rows.
+    ///   - first: where the first row's goes; the others' are a row apart.
+    private func pack(
+        _ codes: UnsafePointer<Int8>, _ count: Int, _ block: Int, of tile: GridTile, laneCount: Int,
+        into first: UnsafeMutableRawPointer
+    ) {
+        guard grid.subBlocks != nil else {
+            return grid.pack(
+                levels: codes, count: count, rows: laneCount, scales: tile.scales.lanes(block),
+                minimums: tile.minimums.lanes(block), into: first, stride: codec.rowByteCount)
+        }
+        let fit = tile.fit(ofSuperBlock: block)
+        for lane in 0..<laneCount {
+            fit.pack(
+                lane: lane, levels: codes + lane * count, as: grid,
+                into: UnsafeMutableRawBufferPointer(
+                    start: first + lane * codec.rowByteCount, count: grid.bytesPerBlock))
         }
     }
 
@@ -146,19 +167,6 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         stored.withUnsafeBufferPointer { stored in
             for index in 0..<laneCount * count { codes[index] = stored[Int(codes[index]) + 128] }
         }
-    }
-
-    private func pack(
-        _ codes: UnsafePointer<Int8>, count: Int, block: Int, of tile: GridTile, lane: Int,
-        into bytes: UnsafeMutableRawBufferPointer
-    ) {
-        guard grid.subBlocks == nil else {
-            tile.fit(ofSuperBlock: block).pack(lane: lane, levels: codes, as: grid, into: bytes)
-            return
-        }
-        grid.pack(
-            levels: codes, count: count, scale: tile.scales.lanes(block)[lane],
-            minimum: tile.minimums.lanes(block)[lane], into: bytes)
     }
 
     func finish(_ report: QuantizationReport) -> QuantizedMatrix {
