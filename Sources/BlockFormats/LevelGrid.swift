@@ -241,6 +241,7 @@ public struct LevelGrid: Sendable, Hashable {
         }
     }
 
+    @inline(__always)
     private func checkedCount(_ count: Int?, bytes: Int) -> Int {
         let count = count ?? weightsPerBlock
         precondition(bytes == bytesPerBlock)

@@ -18,7 +18,7 @@ package final class DriftMeter {
     private var spare: [Matrix] = []
 
     /// Sequences that take their half layer together.
-    private static let sequencesPerWalk = 2
+    private static let sequencesPerWalk = 8
 
     /// - Parameters:
     ///   - decoder: the model as it was.

@@ -81,7 +81,7 @@ extension ConversionPlan {
     ) throws -> QuantizationReport {
         let index = rounding.piece.index
         let (tensor, target) = (tensors[index], tensors[index].target)
-        let weights = Matrix(rows: rows.count, columns: target.columns)
+        let weights = Matrix(unsetRows: rows.count, columns: target.columns)
         try rounding.source.decode(rows, into: weights.elements)
         input.mappedFiles.consumed(rows.count * tensor.source.descriptor.rowByteCount)
         let result = try named(tensor, firstRow: rows.lowerBound) {
@@ -93,14 +93,5 @@ extension ConversionPlan {
             try output.sink.write($0, tensor: index, at: rows.lowerBound * target.rowByteCount)
         }
         return result.report
-    }
-}
-
-extension Range<Int> {
-    /// The numbers in runs of at most `length`.
-    func cut(by length: Int) -> [Range<Int>] {
-        stride(from: lowerBound, to: upperBound, by: length).map {
-            $0..<Swift.min($0 + length, upperBound)
-        }
     }
 }

@@ -84,14 +84,14 @@ package final class Decoder: Sendable {
         return hidden
     }
 
-    /// Tokens that a thread takes through all layers by itself, at least one sequence.
-    private static let tokensPerItem = 1024
+    /// Tokens that a thread takes through a layer by itself, at least one sequence.
+    private static let tokensPerItem = 512
 
     /// The residual stream after the last layer, (tokens, hiddenSize), of sequences of one length.
     ///
-    /// Many sequences are shared out among the threads, and each thread takes its own through all layers: its
-    /// products are as large as they can be, and no thread waits for another between them. Which sequences
-    /// go together depends on their length alone.
+    /// Of many sequences, each thread takes some through a layer: its products are as large as they can be, no
+    /// thread waits for another between them, and a layer's weights are decoded once. Which sequences go together
+    /// depends on their length alone.
     ///
     /// - Parameter sequences: at least one.
     /// - Returns: a row for each token, sequence after sequence.
@@ -102,16 +102,29 @@ package final class Decoder: Sendable {
         guard sequences.count > sequencesPerItem else {
             return try hiddenStates(of: TokenBatch(sequences))
         }
-        let all = Matrix(rows: sequences.count * length, columns: description.hiddenSize)
+        let hidden = try embedded(TokenBatch(sequences))
+        let items = (0..<sequences.count).cut(by: sequencesPerItem).map { range in
+            (
+                batch: TokenBatch(Array(sequences[range])),
+                hidden: hidden.view(ofRows: range.lowerBound * length..<range.upperBound * length)
+            )
+        }
         let alone = Decoder(self, workers: .current)
-        try workers.forEachRange(of: sequences.count, length: sequencesPerItem) { range in
-            let hidden = try alone.hiddenStates(of: TokenBatch(Array(sequences[range])))
-            let rows = range.lowerBound * length..<range.upperBound * length
-            withExtendedLifetime(hidden) {
-                _ = all.rows(rows).update(fromContentsOf: hidden.elements)
+        let scratches = ScratchShelf(description)
+        for (index, layer) in layers.enumerated() {
+            try layer.withPrepared(workers) { layer in
+                try workers.forEach(items.count) { item in
+                    let (batch, hidden) = items[item]
+                    try scratches.lend(tokenCount: batch.tokenCount) { scratch in
+                        try LayerPass(
+                            decoder: alone, layer: layer, index: index, batch: batch,
+                            hidden: hidden, scratch: scratch, cache: nil, observer: nil
+                        ).run()
+                    }
+                }
             }
         }
-        return all
+        return hidden
     }
 
     /// The residual stream before the first layer, (tokens, hiddenSize).
@@ -130,7 +143,7 @@ package final class Decoder: Sendable {
             tokenCount: batch.tokenCount, description: description, memory: memory)
         for layer in range {
             try LayerPass(
-                decoder: self, index: layer, batch: batch, hidden: hidden, scratch: scratch,
+                decoder: self, layer: layers[layer], index: layer, batch: batch, hidden: hidden, scratch: scratch,
                 cache: cache, observer: observer
             ).run()
             layerDone(layer)

@@ -4,7 +4,7 @@ import Kernels
 /// The weights of one decoder layer, and what its description makes of the options.
 struct DecoderLayer: Sendable {
     /// By the role of their weights.
-    let matrices: [TensorRole: LinearMatrix]
+    private(set) var matrices: [TensorRole: LinearMatrix]
     let norms: [TensorRole.Module: Normalization]
     let queries: HeadPreparation
     let keys: HeadPreparation
@@ -46,5 +46,15 @@ struct DecoderLayer: Sendable {
             rotary: rotary)
         values = preparation(norm: nil, rotary: nil)
         attention = Attention(description, layer: layer, precision: model.precision)
+    }
+
+    /// Lends the layer with its weights decoded, as `LinearMatrix.withPrepared` does.
+    func withPrepared(_ workers: Workers, _ body: (DecoderLayer) throws -> Void) throws {
+        let roles = Array(matrices.keys)
+        try LinearMatrix.withPrepared(roles.compactMap { matrices[$0] }, workers) { prepared in
+            var layer = self
+            layer.matrices = Dictionary(uniqueKeysWithValues: zip(roles, prepared))
+            try body(layer)
+        }
     }
 }

@@ -26,9 +26,13 @@ extension LayerPass {
     ) throws {
         let matrices = try matrices(
             modules.inputs, expert: modules.expert, input: input, tokens: tokens)
-        try matrices[0].multiply(
-            input, applying: description.activation,
-            times: matrices.count > 1 ? matrices[1] : nil, into: activated, workers)
+        func multiply(_ matrices: [LinearMatrix]) throws {
+            try matrices[0].multiply(
+                input, applying: description.activation,
+                times: matrices.count > 1 ? matrices[1] : nil, into: activated, workers)
+        }
+        guard TileGrid.decodesOften(tokens: input.rows) else { return try multiply(matrices) }
+        try LinearMatrix.withPrepared(matrices, workers, multiply)
     }
 }
 

@@ -1,10 +1,13 @@
 import Architectures
 import Kernels
+import Synchronization
 import TensorIR
 
 /// One layer's work on one batch.
 struct LayerPass {
     let decoder: Decoder
+    /// Layer number `index` of the decoder.
+    let layer: DecoderLayer
     let index: Int
     let batch: TokenBatch
     /// The residual stream, (tokens, hiddenSize).
@@ -13,7 +16,6 @@ struct LayerPass {
     let cache: KVCache?
     let observer: (any LinearInputObserver)?
 
-    var layer: DecoderLayer { decoder.layers[index] }
     var description: DecoderDescription { decoder.description }
     var workers: Workers { decoder.workers }
 
@@ -155,7 +157,7 @@ package final class LayerScratch {
         case activated
     }
 
-    private let tokenCount: Int
+    let tokenCount: Int
     private let description: DecoderDescription
     private let memory: MatrixMemory
     private var matrices: [Slot: Matrix] = [:]
@@ -179,5 +181,34 @@ package final class LayerScratch {
         let matrix = try memory.matrix(rows: tokenCount, columns: columns)
         matrices[slot] = matrix
         return matrix
+    }
+}
+
+/// Activations that no thread uses at the moment.
+final class ScratchShelf: Sendable {
+    /// One thread has it at a time.
+    private struct Free: @unchecked Sendable {
+        var scratches: [LayerScratch] = []
+    }
+
+    private let description: DecoderDescription
+    private let free = Mutex(Free())
+
+    init(_ description: DecoderDescription) { self.description = description }
+
+    /// Lends one of so many tokens.
+    func lend<Result>(
+        tokenCount: Int, _ body: (LayerScratch) throws -> Result
+    ) rethrows -> Result {
+        let found = free.withLock { free in
+            free.scratches.firstIndex { $0.tokenCount == tokenCount }.map {
+                Free(scratches: [free.scratches.remove(at: $0)])
+            }
+        }
+        let scratch =
+            found?.scratches[0] ?? LayerScratch(tokenCount: tokenCount, description: description)
+        nonisolated(unsafe) let returned = scratch
+        defer { free.withLock { $0.scratches.append(returned) } }
+        return try body(scratch)
     }
 }

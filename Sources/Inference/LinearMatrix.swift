@@ -19,7 +19,9 @@ package struct LinearMatrix: Sendable {
     /// Added to the outputs.
     package let bias: [Float]?
     /// Of products with many tokens.
-    private let precision: Precision
+    let precision: Precision
+    /// All weights decoded, for as long as `withPrepared` lends them.
+    nonisolated(unsafe) var prepared: UnsafeMutablePointer<Float>?
 
     /// Weights that stay where they are and are decoded a tile at a time.
     package init(
@@ -89,6 +91,22 @@ extension LinearMatrix {
         {
             return
         }
+        if TileGrid.decodesOften(tokens: tokens), matrices.contains(where: { $0.matrix.prepared == nil }) {
+            return try withPrepared(matrices.map(\.matrix), workers) { prepared in
+                try multiplyTiles(
+                    input, tokens: tokens, by: Array(zip(prepared, matrices.map(\.output))),
+                    adding: adding, workers: workers)
+            }
+        }
+        try multiplyTiles(input, tokens: tokens, by: matrices, adding: adding, workers: workers)
+    }
+
+    private static func multiplyTiles(
+        _ input: UnsafeMutableBufferPointer<Float>, tokens: Int,
+        by matrices: [(matrix: LinearMatrix, output: UnsafeMutableBufferPointer<Float>)],
+        adding: Bool, workers: Workers
+    ) throws {
+        let columns = matrices.first?.matrix.columns ?? 0
         let grids = matrices.map { matrix, output in
             precondition(matrix.columns == columns && output.count == tokens * matrix.rows)
             return TileGrid(

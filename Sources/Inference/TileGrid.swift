@@ -18,6 +18,9 @@ struct TileGrid: Sendable {
     private static let weightsPerLoneTile = 1 << 20
     private static let tokensPerLoneTile = 2048
 
+    /// Whether tiles would be decoded for one part of the tokens after the other.
+    static func decodesOften(tokens: Int) -> Bool { tokens > 4 * tokensPerTile }
+
     /// - Parameters:
     ///   - tokens: rows of the input.
     ///   - rows: outputs of the matrix.

@@ -76,30 +76,35 @@ package struct GramPanels {
     fileprivate func load(
         _ x: UnsafeBufferPointer<Float>, rows: Range<Int>, factors: [Float], workers: Workers
     ) {
-        guard let start = x.baseAddress else { return }
-        nonisolated(unsafe) let source = start
+        guard let base = x.baseAddress else { return }
+        nonisolated(unsafe) let source = base
         workers.forEachRange(of: rows.count, length: 64) { range in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: GramPanels.width) { scaled in
-                for row in range {
-                    let factor = factors[rows.lowerBound + row]
-                    let from = source + (rows.lowerBound + row) * columns
-                    for first in stride(from: 0, to: columns, by: GramPanels.width) {
-                        let part = UnsafeMutableBufferPointer(
-                            rebasing: scaled[..<min(GramPanels.width, columns - first)])
-                        for column in part.indices { part[column] = from[first + column] * factor }
-                        store(part, block: first / GramPanels.width, row: row)
-                    }
+            for row in range {
+                let factor = factors[rows.lowerBound + row]
+                let from = source + (rows.lowerBound + row) * columns
+                for first in stride(from: 0, to: columns, by: GramPanels.width) {
+                    store(
+                        from + first, times: factor, count: min(GramPanels.width, columns - first),
+                        at: start(of: first / GramPanels.width) + row * GramPanels.width)
                 }
             }
         }
     }
 
-    private func store(_ part: UnsafeMutableBufferPointer<Float>, block: Int, row: Int) {
-        let to = start(of: block) + row * GramPanels.width
-        guard isRounded else { return to.update(from: part.baseAddress ?? to, count: part.count) }
-        BFloat16.round(
-            UnsafeBufferPointer(part),
-            into: UnsafeMutableBufferPointer(start: bits(to), count: part.count))
+    private func store(
+        _ x: UnsafePointer<Float>, times factor: Float, count: Int,
+        at target: UnsafeMutablePointer<Float>
+    ) {
+        guard isRounded else {
+            for column in 0..<count { target[column] = x[column] * factor }
+            return
+        }
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scaled in
+            for column in 0..<count { scaled[column] = x[column] * factor }
+            BFloat16.round(
+                UnsafeBufferPointer(scaled),
+                into: UnsafeMutableBufferPointer(start: bits(target), count: count))
+        }
     }
 
     /// target += aᵀ · b for two blocks of columns a and b.

@@ -20,7 +20,16 @@ package final class Matrix: @unchecked Sendable {
     private let owner: AnyObject?
 
     /// Makes a matrix of zeros.
-    package init(rows: Int, columns: Int) {
+    package convenience init(rows: Int, columns: Int) {
+        self.init(rows: rows, columns: columns, isCleared: true)
+    }
+
+    /// Makes a matrix whose every element somebody is about to set.
+    package convenience init(unsetRows rows: Int, columns: Int) {
+        self.init(rows: rows, columns: columns, isCleared: false)
+    }
+
+    private init(rows: Int, columns: Int, isCleared: Bool) {
         precondition(rows >= 0 && columns >= 0)
         self.rows = rows
         self.columns = columns
@@ -39,7 +48,7 @@ package final class Matrix: @unchecked Sendable {
         if byteCount >= Matrix.hugePage { madvise(raw.baseAddress, byteCount, MADV_HUGEPAGE) }
         #endif
         elements = raw.bindMemory(to: Float.self)
-        elements.initialize(repeating: 0)
+        if isCleared { elements.initialize(repeating: 0) }
         owner = nil
     }
 
@@ -56,6 +65,11 @@ package final class Matrix: @unchecked Sendable {
         self.init(rows: rows, columns: columns)
         precondition(values.count == elements.count)
         _ = elements.update(fromContentsOf: values)
+    }
+
+    /// Some rows as a matrix that shares their elements.
+    package func view(ofRows range: Range<Int>) -> Matrix {
+        Matrix(rows: range.count, columns: columns, rows(range), of: self)
     }
 
     package func copied() -> Matrix { Matrix(rows: rows, columns: columns, elements) }

@@ -55,29 +55,16 @@ package struct Workers: Sendable {
     /// A thread goes through a run of its own in order and then helps with the others'. Memory that is read in the
     /// order of the numbers comes up to twice as fast as where threads take turns, for a processor fetches ahead
     /// of what is read in one piece.
-    ///
-    /// When items throw, the error of one of them is thrown.
-    package func forEachInRuns<Failure: Error>(
-        _ count: Int, _ body: @Sendable (Int) throws(Failure) -> Void
-    ) throws(Failure) {
+    package func forEachInRuns(_ count: Int, _ body: @Sendable (Int) -> Void) {
         guard count > 0 else { return }
         let runs = Runs(count: count, runCount: min(threadCount, count))
-        let failure = Mutex<Failure?>(nil)
         share(among: count) {
             let own = runs.begun.wrappingAdd(1, ordering: .relaxed).oldValue
             for offset in 0..<runs.runCount {
                 let run = (own + offset) % runs.runCount
-                while let item = runs.next(ofRun: run) {
-                    do throws(Failure) {
-                        try body(item)
-                    } catch {
-                        failure.withLock { $0 = error }
-                        return
-                    }
-                }
+                while let item = runs.next(ofRun: run) { body(item) }
             }
         }
-        if let error = failure.withLock({ $0 }) { throw error }
     }
 
     /// Calls `work` on as many threads as have something to do.
@@ -124,6 +111,15 @@ package struct Workers: Sendable {
     ) throws(Failure) {
         try forEach((count + length - 1) / length) { index throws(Failure) in
             try body(index * length..<min(count, (index + 1) * length))
+        }
+    }
+}
+
+extension Range<Int> {
+    /// The numbers in runs of at most `length`.
+    package func cut(by length: Int) -> [Range<Int>] {
+        stride(from: lowerBound, to: upperBound, by: length).map {
+            $0..<Swift.min($0 + length, upperBound)
         }
     }
 }
