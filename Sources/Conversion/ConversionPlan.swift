@@ -71,7 +71,7 @@ public struct ConversionPlan: Sendable {
     var metadata: Metadata
     var documents: OrderedDictionary<String, [UInt8]>
     /// The model's tokenizer, where it had to be read for the output.
-    let tokenizer: Tokenizer?
+    let tokenizer: TokenizerDefinition?
     /// How the recipe's budget is spent.
     public let allocation: Allocation?
     /// What people should know before it starts.
@@ -112,14 +112,14 @@ public struct ConversionPlan: Sendable {
             try budget.sensitivities.checkOrigin(model, recipe)
             let tensors = try ConversionPlan.tensors(of: model, policy: policy)
             let described = try ConversionPlan.describe(
-                model, tokenizer?.definition, format: format, recipe: recipe, tensors: tensors)
+                model, tokenizer, format: format, recipe: recipe, tensors: tensors)
             policy.allocation = try ConversionPlan.allocation(
                 of: budget, tensors: tensors, metadata: described.metadata, policy: policy)
         }
         let tensors = try ConversionPlan.regridding(
             ConversionPlan.tensors(of: model, policy: policy), of: source, recipe: recipe)
         let described = try ConversionPlan.describe(
-            model, tokenizer?.definition, format: format, recipe: recipe, tensors: tensors)
+            model, tokenizer, format: format, recipe: recipe, tensors: tensors)
         allocation = policy.allocation
         self.tensors = tensors
         (metadata, documents) = (described.metadata, described.documents)
@@ -131,13 +131,13 @@ public struct ConversionPlan: Sendable {
     /// A model, and meanwhile its tokenizer where the output has to say it in other words.
     private static func opened(
         _ input: Checkpoint, format: OutputFormat, recipe: Recipe
-    ) throws -> (LanguageModel, Tokenizer?) {
-        let tokenizer = Mutex<Tokenizer?>(nil)
+    ) throws -> (LanguageModel, TokenizerDefinition?) {
+        let tokenizer = Mutex<TokenizerDefinition?>(nil)
         let model = try Workers(threadCount: recipe.threadCount).run {
             try LanguageModel(input)
         } beside: {
             guard input.dialect != format.dialect else { return }
-            let read = try Tokenizer(checkpoint: input)
+            let read = try TokenizerDefinition(checkpoint: input)
             tokenizer.withLock { $0 = read }
         }
         return (model, tokenizer.withLock(\.self))

@@ -71,7 +71,7 @@ extension ConversionPlan {
     func sourceTokenizer() throws -> Tokenizer? {
         guard OriginalFiles.paths(of: self) == nil else { return nil }
         do {
-            return try tokenizer ?? Tokenizer(checkpoint: input)
+            return try Tokenizer(tokenizer ?? TokenizerDefinition(checkpoint: input))
         } catch let error as ModelError {
             guard model == nil else { throw error }
             return nil
