@@ -17,8 +17,9 @@ package final class DriftMeter {
     /// What was kept before, to be written over.
     private var spare: [Matrix] = []
 
-    /// Sequences that take their half layer together.
-    private static let sequencesPerWalk = 8
+    /// Sequences that take their half layer together: as many as make products large, where there are enough for
+    /// two halves of the walks to stand for the text.
+    private static func sequencesPerWalk(of count: Int) -> Int { min(max(count / 16, 2), 8) }
 
     /// - Parameters:
     ///   - decoder: the model as it was.
@@ -33,9 +34,10 @@ package final class DriftMeter {
         let interval = (tokenCount - 1) / max(comparedTokenCount, 1) + 1
         var scratches: [Int: LayerScratch] = [:]
         var walks: [DecoderWalk] = []
-        groups = try stride(from: 0, to: sequences.count, by: Self.sequencesPerWalk).map { start in
-            let batch = TokenBatch(Array(sequences[start...].prefix(Self.sequencesPerWalk)))
-            guard (start / Self.sequencesPerWalk).isMultiple(of: interval) else {
+        let perWalk = Self.sequencesPerWalk(of: sequences.count)
+        groups = try (0..<sequences.count).cut(by: perWalk).map { range in
+            let batch = TokenBatch(Array(sequences[range]))
+            guard (range.lowerBound / perWalk).isMultiple(of: interval) else {
                 return (batch.tokenCount, nil)
             }
             let scratch =
