@@ -39,13 +39,15 @@ package struct EncodedRows: @unchecked Sendable {
     private let columns: Int
     package let count: Int
 
-    /// Nil where there is no kernel for the encoding.
+    /// Nil where there is no kernel for the encoding, and for rows without bytes.
     ///
     /// - Parameters:
     ///   - bytes: whole rows, which live as long as this is used.
     ///   - codec: what they are encoded in.
     package init?(_ bytes: UnsafeRawBufferPointer, in codec: RowCodec) {
-        guard let kernel = Kernel(codec.encoding), let start = bytes.baseAddress else { return nil }
+        guard let kernel = Kernel(codec.encoding), let start = bytes.baseAddress,
+            codec.rowByteCount > 0
+        else { return nil }
         let (count, rest) = bytes.count.quotientAndRemainder(dividingBy: codec.rowByteCount)
         precondition(rest == 0, "not whole rows")
         (self.kernel, self.start, self.count) = (kernel, start, count)

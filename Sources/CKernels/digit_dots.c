@@ -86,14 +86,6 @@ TARGET_VNNI static inline integers add_products_vnni(
 #define TARGET TARGET_VNNI
 #include "digit_dots_body.h"
 
-#define DISPATCH_VNNI(name, ...)                                                          \
-    (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") &&        \
-             __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")     \
-         ? name##_vnni(__VA_ARGS__)                                                       \
-     : __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c")                   \
-         ? name##_avx2(__VA_ARGS__)                                                       \
-         : name##_plain(__VA_ARGS__))
-
 #else
 
 #define ADD_PRODUCTS add_products_plain
@@ -101,19 +93,18 @@ TARGET_VNNI static inline integers add_products_vnni(
 #define TARGET
 #include "digit_dots_body.h"
 
-#define DISPATCH_VNNI DISPATCH
-
 #endif
 
 void detent_digits(const float *x, size_t count, detent_digit_group *groups) {
     memset(groups, 0, (count + 127) / 128 * sizeof *groups);
-    DISPATCH_VNNI(digits, x, count, groups);
+    DISPATCH_TO(vnni, "avx512vnni", digits, x, count, groups);
 }
 
 #define DISPATCHED(format)                                                                      \
     void detent_digit_dots_##format(const void *rows, size_t row_byte_count, size_t row_count,  \
                                     const detent_digit_group *x, size_t count, float *out) {    \
-        DISPATCH_VNNI(digit_dots_##format, rows, row_byte_count, row_count, x, count, out);     \
+        DISPATCH_TO(vnni, "avx512vnni", digit_dots_##format, rows, row_byte_count, row_count, x,\
+                    count, out);                                                                \
     }
 
 DISPATCHED(q8_0)

@@ -64,7 +64,7 @@ TARGET static inline floats_32 FUNCTION(decode_q6_K)(const uint8_t *row, size_t 
         size_t whole = count / LANES * LANES, rest = count - whole;                                \
         for (size_t r = 0; r < row_count; r++) {                                                   \
             const uint8_t *row = (const uint8_t *)rows + r * row_byte_count;                       \
-            floats_32 sums = {0}, part = {0};                                                          \
+            floats_32 sums = {0}, part = {0};                                                      \
             for (size_t i = 0; i < whole; i += LANES) {                                            \
                 memcpy(&part, x + i, sizeof part);                                                 \
                 sums += FUNCTION(decode_##format)(row, i) * part;                                  \
@@ -76,7 +76,7 @@ TARGET static inline floats_32 FUNCTION(decode_q6_K)(const uint8_t *row, size_t 
                 memcpy(&part, x + whole, rest * sizeof(float));                                    \
                 sums += FUNCTION(decode_##format)(end, 0) * part;                                  \
             }                                                                                      \
-            out[r] = FUNCTION(total_of_32)(sums);                                                        \
+            out[r] = FUNCTION(total_of_32)(sums);                                                  \
         }                                                                                          \
     }
 

@@ -108,9 +108,9 @@ extension ConversionPlan {
             }
             return output
         } beside: {
-            let source = isLong ? nil : try sourceTokenizer()
+            let source = isLong || keepsTokenizer ? nil : try sourceTokenizer()
             guard let output = header.take() else { return }
-            if let source { try check(source, against: output) }
+            if !isLong { try checkTokenizer(of: output, source: source) }
             if let digest = recipe.sourceDigest { try state(digest.value(), in: output) }
         }
         try checkGaps(summary.gaps)

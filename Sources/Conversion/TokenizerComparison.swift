@@ -60,28 +60,16 @@ struct TokenizerComparison {
 extension ConversionPlan {
     /// Compares the tokenizer as it stands in the files, which do not have their names yet, with the
     /// model's.
+    ///
+    /// - Parameters:
+    ///   - output: the files.
+    ///   - source: the model's tokenizer, where somebody has prepared it.
     /// - Throws: `ModelError` where they differ, and what reading the files throws.
-    func checkTokenizer(of output: PendingOutput) throws {
-        if let source = try sourceTokenizer() { try check(source, against: output) }
-    }
-
-    /// The model's tokenizer, or nil for a copy that takes along what this package cannot read, and for files
-    /// that are made again, which are what they were.
-    /// - Throws: `ModelError`, `FormatError`.
-    func sourceTokenizer() throws -> Tokenizer? {
-        guard OriginalFiles.paths(of: self) == nil else { return nil }
-        do {
-            return try Tokenizer(tokenizer ?? TokenizerDefinition(checkpoint: input))
-        } catch let error as ModelError {
-            guard model == nil else { throw error }
-            return nil
-        }
-    }
-
-    /// - Throws: `ModelError` where the tokenizer in the files is another, and what reading them throws.
-    func check(_ source: Tokenizer, against output: PendingOutput) throws {
+    func checkTokenizer(of output: PendingOutput, source: Tokenizer? = nil) throws {
+        guard !isMadeAgain else { return }
         let written = try output.checkpointWithoutTensors()
-        guard !input.hasTokenizer(of: written) else { return }
+        guard !input.hasTokenizer(of: written.metadata, written.dialect) else { return }
+        guard let source = try source ?? sourceTokenizer() else { return }
         let definition = try TokenizerDefinition(checkpoint: written)
         let comparison = TokenizerComparison(
             source: source, other: try Tokenizer(definition, sharing: source))
@@ -90,15 +78,32 @@ extension ConversionPlan {
                 "the tokenizer written is not that of the model: \(difference); nothing is written")
         }
     }
+
+    /// Whether the output is to say the same of the tokenizer as the input, word for word.
+    var keepsTokenizer: Bool { isMadeAgain || input.hasTokenizer(of: metadata, format.dialect) }
+
+    /// Whether the output's files are to be what they were before they were compressed.
+    private var isMadeAgain: Bool { OriginalFiles.paths(of: self) != nil }
+
+    /// The model's tokenizer, or nil for a copy that takes along what this package cannot read.
+    /// - Throws: `ModelError`, `FormatError`.
+    func sourceTokenizer() throws -> Tokenizer? {
+        do {
+            return try Tokenizer(tokenizer ?? TokenizerDefinition(checkpoint: input))
+        } catch let error as ModelError {
+            guard model == nil else { throw error }
+            return nil
+        }
+    }
 }
 
 extension Checkpoint {
     /// Whether both are GGUF and say the same of the tokenizer, word for word.
-    fileprivate func hasTokenizer(of other: Checkpoint) -> Bool {
-        guard dialect == .gguf, other.dialect == .gguf else { return false }
+    fileprivate func hasTokenizer(of metadata: Metadata, _ dialect: Dialect) -> Bool {
+        guard self.dialect == .gguf, dialect == .gguf else { return false }
         func words(_ metadata: Metadata) -> Metadata {
             metadata.filter { $0.key.string.hasPrefix("tokenizer.") }
         }
-        return words(metadata) == words(other.metadata)
+        return words(self.metadata) == words(metadata)
     }
 }

@@ -143,7 +143,8 @@ package final class Decoder: Sendable {
             tokenCount: batch.tokenCount, description: description, memory: memory)
         for layer in range {
             try LayerPass(
-                decoder: self, layer: layers[layer], index: layer, batch: batch, hidden: hidden, scratch: scratch,
+                decoder: self, layer: layers[layer], index: layer, batch: batch, hidden: hidden,
+                scratch: scratch,
                 cache: cache, observer: observer
             ).run()
             layerDone(layer)

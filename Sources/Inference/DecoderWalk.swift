@@ -33,7 +33,8 @@ package final class DecoderWalk {
     ) throws {
         while halvesDone <= 2 * layer + half.rawValue {
             let pass = LayerPass(
-                decoder: decoder, layer: decoder.layers[halvesDone / 2], index: halvesDone / 2, batch: batch, hidden: hidden,
+                decoder: decoder, layer: decoder.layers[halvesDone / 2], index: halvesDone / 2,
+                batch: batch, hidden: hidden,
                 scratch: scratch, cache: nil, observer: observer)
             if halvesDone.isMultiple(of: 2) {
                 try pass.runAttention()

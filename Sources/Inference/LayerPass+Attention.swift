@@ -53,7 +53,7 @@ extension Decoder {
     /// - Throws: what reading the two matrices throws.
     package func attentionMass(
         layer index: Int, input: UnsafeMutableBufferPointer<Float>, batch: TokenBatch,
-        partCount: Int = 1
+        partCount: Int
     ) throws -> [Float] {
         let layer = layers[index]
         guard let query = layer.matrices[TensorRole(.query, layer: index)],

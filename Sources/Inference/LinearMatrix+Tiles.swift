@@ -38,7 +38,8 @@ extension LinearMatrix {
         try decodeInTurns(rows) { floats, place, _ in
             BFloat16.round(
                 UnsafeBufferPointer(floats),
-                into: UnsafeMutableBufferPointer(start: bits + place * columns, count: floats.count))
+                into: UnsafeMutableBufferPointer(start: bits + place * columns, count: floats.count)
+            )
         }
     }
 
@@ -93,6 +94,7 @@ extension LinearMatrix {
     ///   - matrices: those that are not too large together; otherwise they are lent as they are.
     ///   - workers: the threads to decode on.
     ///   - body: gets the same matrices in the same order.
+    /// - Returns: what `body` returns.
     /// - Throws: what `body` throws, and what reading the weights throws.
     static func withPrepared<Result>(
         _ matrices: [LinearMatrix], _ workers: Workers,
@@ -100,7 +102,9 @@ extension LinearMatrix {
     ) throws -> Result {
         let counts = matrices.map(\.preparedCount)
         let total = counts.reduce(0, +)
-        guard total <= preparedLimit else { return try body(matrices) }
+        guard total <= preparedLimit, matrices.contains(where: { $0.prepared == nil }) else {
+            return try body(matrices)
+        }
         return try withScratch(total) { memory in
             guard var place = memory.baseAddress else { return try body(matrices) }
             var prepared = matrices

@@ -91,14 +91,14 @@ extension LinearMatrix {
         {
             return
         }
-        if TileGrid.decodesOften(tokens: tokens), matrices.contains(where: { $0.matrix.prepared == nil }) {
-            return try withPrepared(matrices.map(\.matrix), workers) { prepared in
-                try multiplyTiles(
-                    input, tokens: tokens, by: Array(zip(prepared, matrices.map(\.output))),
-                    adding: adding, workers: workers)
-            }
+        func multiply(_ prepared: [LinearMatrix]) throws {
+            try multiplyTiles(
+                input, tokens: tokens, by: Array(zip(prepared, matrices.map(\.output))),
+                adding: adding, workers: workers)
         }
-        try multiplyTiles(input, tokens: tokens, by: matrices, adding: adding, workers: workers)
+        let plain = matrices.map(\.matrix)
+        guard TileGrid.decodesOften(tokens: tokens) else { return try multiply(plain) }
+        try withPrepared(plain, workers, multiply)
     }
 
     private static func multiplyTiles(

@@ -39,7 +39,7 @@ package func accumulateGram(
 }
 
 /// Copies what is below the diagonal to above it, so that the matrix is symmetric to the bit.
-package func mirrorGram(_ gram: Matrix, workers: Workers = .current) {
+package func mirrorGram(_ gram: Matrix, workers: Workers) {
     let order = gram.rows
     // What is written to stays at hand: a few lines of each of some rows.
     workers.forEachRange(of: order, length: 64) { above in

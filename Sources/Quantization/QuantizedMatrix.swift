@@ -105,12 +105,16 @@ final class QuantizedMatrixBuilder: @unchecked Sendable {
         withUnsafeTemporaryAllocation(
             of: Int8.self, capacity: grid.weightsPerBlock * Tile.lanes
         ) { codes in
-            guard let codes = codes.baseAddress, let bytes = bytes.baseAddress else { return }
+            guard let codes = codes.baseAddress, let bytes = bytes.baseAddress else {
+                return
+            }
             for block in 0..<tile.blockCount / tile.blocksPerSuperBlock {
                 let columns = tile.columns(ofSuperBlock: block)
                 turn(levels, columns, laneCount: rows.count, into: codes)
                 let place = rows.lowerBound * codec.rowByteCount + (start + block) * size
-                pack(codes, columns.count, block, of: tile, laneCount: rows.count, into: bytes + place)
+                pack(
+                    codes, columns.count, block, of: tile, laneCount: rows.count,
+                    into: bytes + place)
             }
         }
     }

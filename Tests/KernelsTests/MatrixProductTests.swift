@@ -62,7 +62,7 @@ func gramIsTheSameForAnyThreadCount(threadCount: Int, isRounded: Bool) {
         accumulateGram(
             of: UnsafeBufferPointer(x.elements), factors: factors, into: gram,
             panels: GramPanels(columns: columns, isRounded: isRounded), workers: workers)
-        mirrorGram(gram)
+        mirrorGram(gram, workers: .current)
     }
     #expect(one.elements.elementsEqual(many.elements))
 

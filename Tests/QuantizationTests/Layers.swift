@@ -33,7 +33,7 @@ struct Layer {
                 of: $0, factors: [Float](repeating: 1, count: tokens), into: hessian,
                 panels: GramPanels(columns: columns), workers: oneWorker)
         }
-        mirrorGram(hessian)
+        mirrorGram(hessian, workers: .current)
     }
 
     var diagonal: [Float] { (0..<hessian.rows).map { hessian[$0, $0] } }
