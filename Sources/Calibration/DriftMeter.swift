@@ -17,9 +17,9 @@ package final class DriftMeter {
     /// What was kept before, to be written over.
     private var spare: [Matrix] = []
 
-    /// Sequences that take their half layer together: as many as make products large, where there are enough for
-    /// two halves of the walks to stand for the text.
-    private static func sequencesPerWalk(of count: Int) -> Int { min(max(count / 16, 2), 8) }
+    /// Sequences that take their half layer together. With more of them products are larger, but halves of the
+    /// walks stand less well for the text, and more is lost at two bits.
+    private static let sequencesPerWalk = 2
 
     /// - Parameters:
     ///   - decoder: the model as it was.
@@ -34,7 +34,7 @@ package final class DriftMeter {
         let interval = (tokenCount - 1) / max(comparedTokenCount, 1) + 1
         var scratches: [Int: LayerScratch] = [:]
         var walks: [DecoderWalk] = []
-        let perWalk = Self.sequencesPerWalk(of: sequences.count)
+        let perWalk = Self.sequencesPerWalk
         groups = try (0..<sequences.count).cut(by: perWalk).map { range in
             let batch = TokenBatch(Array(sequences[range]))
             guard (range.lowerBound / perWalk).isMultiple(of: interval) else {
