@@ -31,7 +31,9 @@ extension LayerPass {
                 input, applying: description.activation,
                 times: matrices.count > 1 ? matrices[1] : nil, into: activated, workers)
         }
-        guard TileGrid.decodesOften(tokens: input.rows) else { return try multiply(matrices) }
+        guard TileGrid.decodesOften(tokens: input.rows, workers) else {
+            return try multiply(matrices)
+        }
         try LinearMatrix.withPrepared(matrices, workers, multiply)
     }
 }

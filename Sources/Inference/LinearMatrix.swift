@@ -97,7 +97,7 @@ extension LinearMatrix {
                 adding: adding, workers: workers)
         }
         let plain = matrices.map(\.matrix)
-        guard TileGrid.decodesOften(tokens: tokens) else { return try multiply(plain) }
+        guard TileGrid.decodesOften(tokens: tokens, workers) else { return try multiply(plain) }
         try withPrepared(plain, workers, multiply)
     }
 

@@ -18,8 +18,11 @@ struct TileGrid: Sendable {
     private static let weightsPerLoneTile = 1 << 20
     private static let tokensPerLoneTile = 2048
 
-    /// Whether tiles would be decoded for one part of the tokens after the other.
-    static func decodesOften(tokens: Int) -> Bool { tokens > 4 * tokensPerTile }
+    /// Whether tiles would be decoded for one part of the tokens after the other. Threads with a product each take
+    /// more tokens at a time, and should not hold all weights each.
+    static func decodesOften(tokens: Int, _ workers: Workers) -> Bool {
+        !workers.isInsideOfItem && tokens > 4 * tokensPerTile
+    }
 
     /// - Parameters:
     ///   - tokens: rows of the input.
