@@ -8,27 +8,8 @@
 
 #define LANES 32
 
-#define FUNCTION(name) name##_plain
-#define TARGET
-#include "codebooks_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#if defined(__x86_64__)
-
-#define FUNCTION(name) name##_avx2
-#define TARGET TARGET_AVX2
-#include "codebooks_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#define FUNCTION(name) name##_avx512
-#define TARGET TARGET_AVX512
-#include "codebooks_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#endif
+#define BODY "codebooks_body.h"
+#include "variants.h"
 
 void detent_codebook_squares(const float *columns, size_t stride, size_t count, size_t dimensions,
                              const float *weights, float *squares) {

@@ -7,27 +7,8 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-#define FUNCTION(name) name##_plain
-#define TARGET
-#include "dot_products_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#if defined(__x86_64__)
-
-#define FUNCTION(name) name##_avx2
-#define TARGET TARGET_AVX2
-#include "dot_products_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#define FUNCTION(name) name##_avx512
-#define TARGET TARGET_AVX512
-#include "dot_products_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#endif
+#define BODY "dot_products_body.h"
+#include "variants.h"
 
 void detent_dot_rows(const float *rows, size_t stride, size_t row_count, const float *x,
                      size_t count, float scale, float *out) {

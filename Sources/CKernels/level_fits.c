@@ -10,27 +10,8 @@
 
 #define LANES 16
 
-#define FUNCTION(name) name##_plain
-#define TARGET
-#include "level_fits_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#if defined(__x86_64__)
-
-#define FUNCTION(name) name##_avx2
-#define TARGET TARGET_AVX2
-#include "level_fits_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#define FUNCTION(name) name##_avx512
-#define TARGET TARGET_AVX512
-#include "level_fits_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#endif
+#define BODY "level_fits_body.h"
+#include "variants.h"
 
 void detent_level_sums(const float *x, const float *weights, size_t columns, size_t lanes,
                        const float *minimums, const float *inverse_scales,

@@ -6,27 +6,8 @@
 
 #define LANES 16
 
-#define FUNCTION(name) name##_plain
-#define TARGET
-#include "row_functions_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#if defined(__x86_64__)
-
-#define FUNCTION(name) name##_avx2
-#define TARGET TARGET_AVX2
-#include "row_functions_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#define FUNCTION(name) name##_avx512
-#define TARGET TARGET_AVX512
-#include "row_functions_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#endif
+#define BODY "row_functions_body.h"
+#include "variants.h"
 
 float detent_maximum(const float *x, size_t count) { return DISPATCH(maximum, x, count); }
 

@@ -5,27 +5,8 @@
 #include "dispatch.h"
 #include "lanes.h"
 
-#define FUNCTION(name) name##_plain
-#define TARGET
-#include "transposition_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#if defined(__x86_64__)
-
-#define FUNCTION(name) name##_avx2
-#define TARGET TARGET_AVX2
-#include "transposition_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#define FUNCTION(name) name##_avx512
-#define TARGET TARGET_AVX512
-#include "transposition_body.h"
-#undef FUNCTION
-#undef TARGET
-
-#endif
+#define BODY "transposition_body.h"
+#include "variants.h"
 
 float detent_transpose(const float *source, size_t source_stride, size_t rows, size_t columns,
                        float *target, size_t target_stride) {
