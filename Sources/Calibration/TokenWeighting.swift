@@ -7,7 +7,7 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
     /// Every token the same.
     case uniform
     /// Nine tenths the same for all, a tenth by the attention that the token receives, averaged over heads of
-    /// the layer: a third of them, in turn for each sequence.
+    /// the layer: a ninth of them, in turn for each sequence.
     ///
     /// A window's first token is read by every later one, yet is one row among hundreds of a Hessian.
     /// Counting tokens by how much they are read halves the divergence of a four-bit model.
@@ -17,7 +17,7 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
     /// alike, and one half does worse; on models without such a token less is better.
     private static let attentionShare: Float = 0.1
     /// Parts of a layer's heads, of which a sequence is asked of one.
-    private static let headPartCount = 3
+    private static let headPartCount = 9
 
     /// One weight per token of the batch, 1 on average.
     ///

@@ -45,13 +45,15 @@ struct Embedding: Sendable {
     /// - Returns: (tokens, hiddenSize).
     /// - Throws: `ModelError` for a token or a position that the model does not have.
     func embed(_ batch: TokenBatch, memory: MatrixMemory, _ workers: Workers) throws -> Matrix {
+        if let id = batch.ids.first(where: { !(0..<tokens.rows).contains(Int($0)) }) {
+            throw ModelError("token \(id) is outside of the model's vocabulary of \(tokens.rows)")
+        }
         let embedded = try memory.matrix(rows: batch.tokenCount, columns: tokens.columns)
-        for (row, id) in batch.ids.enumerated() {
-            guard (0..<tokens.rows).contains(Int(id)) else {
-                throw ModelError(
-                    "token \(id) is outside of the model's vocabulary of \(tokens.rows)")
+        try workers.forEachRange(of: batch.tokenCount, length: 64) { rows in
+            for row in rows {
+                let id = Int(batch.ids[row])
+                try tokens.decode(id..<id + 1, into: embedded.row(row))
             }
-            try tokens.decode(Int(id)..<Int(id) + 1, into: embedded.row(row))
         }
         let hidden: Matrix
         if let projection {

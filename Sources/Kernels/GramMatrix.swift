@@ -107,24 +107,38 @@ package struct GramPanels {
         }
     }
 
-    /// target += aᵀ · b for two blocks of columns a and b.
+    /// target += aᵀ · b for two blocks of columns a and b; of a block with itself little more than the half on and
+    /// below the diagonal.
     fileprivate func addProduct(
         of first: Int, and second: Int, rows: Int, to target: UnsafeMutablePointer<Float>
     ) {
+        let height = min(GramPanels.width, columns - first * GramPanels.width)
+        guard first == second else {
+            return addProduct(of: first, 0..<height, and: second, rows: rows, to: target)
+        }
+        for part in (0..<height).cut(by: GramPanels.width / 2) {
+            addProduct(of: first, part, and: second, rows: rows, to: target)
+        }
+    }
+
+    private func addProduct(
+        of first: Int, _ part: Range<Int>, and second: Int, rows: Int,
+        to target: UnsafeMutablePointer<Float>
+    ) {
         let (a, b) = (start(of: first), start(of: second))
         let (width, stride) = (GramPanels.width, columns)
-        let (height, length) = (
-            min(width, columns - first * width), min(width, columns - second * width)
-        )
+        let length = first == second ? part.upperBound : width
+        let result = target + part.lowerBound * stride
         guard isRounded else {
             return multiply(
-                MatrixOperand(a, stride: width, transposed: true), MatrixOperand(b, stride: width),
-                into: target, stride: stride, rows: height, inner: rows, columns: length, keep: 1)
+                MatrixOperand(a + part.lowerBound, stride: width, transposed: true),
+                MatrixOperand(b, stride: width), into: result, stride: stride,
+                rows: part.count, inner: rows, columns: length, keep: 1)
         }
         multiplyRounded(
-            RoundedOperand(bits(a), stride: 2 * width, transposed: true),
+            RoundedOperand(bits(a) + part.lowerBound, stride: 2 * width, transposed: true),
             RoundedOperand(bits(b), stride: 2 * width),
-            into: target, stride: stride, rows: height, inner: rows, columns: length, keep: 1)
+            into: result, stride: stride, rows: part.count, inner: rows, columns: length, keep: 1)
     }
 
     private func bits(_ start: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<UInt16> {

@@ -1,5 +1,6 @@
 import BlockFormats
 import Kernels
+import Synchronization
 
 /// What GPTQ needs to know of a Hessian in order to round one block anew while all others stay.
 final class BlockFactors: Sendable {
@@ -16,37 +17,44 @@ final class BlockFactors: Sendable {
     private let inverses: Matrix
 
     /// The factors, or nil where one is lost to rounding.
-    init?(_ hessian: Hessian, groupSize: Int) {
+    init?(_ hessian: Hessian, groupSize: Int, _ workers: Workers) {
         let columns = hessian.columns
         self.groupSize = groupSize
         (factors, inverses) = (
             Matrix(rows: columns, columns: groupSize), Matrix(rows: columns, columns: groupSize)
         )
         rates = Matrix(rows: 1, columns: columns)
-        var order: [Int] = []
-        for start in stride(from: 0, to: columns, by: groupSize) {
-            let count = min(groupSize, columns - start)
-            let members = (start..<start + count).sorted {
-                (hessian.diagonal[$1], $0) < (hessian.diagonal[$0], $1)
-            }
-            guard let factor = Hessian.factor(hessian.damped, damping: 0, order: members) else {
-                return nil
-            }
-            // Rows of a last block that has fewer columns lie closer together.
-            let (upper, inverse) = (factors.pointer(toRow: start), inverses.pointer(toRow: start))
-            for i in 0..<count {
-                rates[0, start + i] = 1 / factor[i, i]
-                for j in 0..<count {
-                    upper[i * count + j] = factor[j, i]
-                    let sum = (0..<count).reduce(0.0) {
-                        $0 + Double(factor[i, $1]) * Double(factor[j, $1])
-                    }
-                    inverse[i * count + j] = Float(sum)
-                }
-            }
-            order += members
+        let blocks = (0..<columns).cut(by: groupSize).map { members in
+            members.sorted { (hessian.diagonal[$1], $0) < (hessian.diagonal[$0], $1) }
         }
-        self.order = order
+        order = blocks.flatMap(\.self)
+        let isComplete = Mutex(true)
+        workers.forEach(blocks.count) { index in
+            let factor = Hessian.factor(hessian.damped, damping: 0, order: blocks[index])
+            if let factor {
+                store(factor, at: index * groupSize)
+            } else {
+                isComplete.withLock { $0 = false }
+            }
+        }
+        guard isComplete.withLock(\.self) else { return nil }
+    }
+
+    /// Keeps what follows from Uᵀ of the block whose first column is `start`.
+    private func store(_ factor: Matrix, at start: Int) {
+        let count = factor.rows
+        // Rows of a last block that has fewer columns lie closer together.
+        let (upper, inverse) = (factors.pointer(toRow: start), inverses.pointer(toRow: start))
+        for i in 0..<count {
+            rates[0, start + i] = 1 / factor[i, i]
+            for j in 0..<count {
+                upper[i * count + j] = factor[j, i]
+                let sum = (0..<count).reduce(0.0) {
+                    $0 + Double(factor[i, $1]) * Double(factor[j, $1])
+                }
+                inverse[i * count + j] = Float(sum)
+            }
+        }
     }
 
     func order(_ members: Range<Int>) -> ArraySlice<Int> { order[members] }

@@ -72,7 +72,7 @@ package struct GPTQ: Sendable {
             grid, rows: weights.rows, columns: weights.columns)
         let blocks =
             passes(grid) > 0 && grid.weightsPerScale <= Self.widestBlock
-            ? BlockFactors(hessian, groupSize: grid.weightsPerScale) : nil
+            ? BlockFactors(hessian, groupSize: grid.weightsPerScale, workers) : nil
         let tally = ErrorTally(tileCount: Tile.count(rows: weights.rows))
         try workers.forEach(tally.tileCount) { index throws(QuantizationError) in
             let rows = Tile.rows(index, of: weights.rows)

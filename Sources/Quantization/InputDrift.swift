@@ -72,14 +72,15 @@ package struct DriftCompensation {
     /// - Returns: (rows, columns), and the part of the correction that was made, from 0 to 1; `weights`
     ///   itself where a Hessian has no factor.
     package func applied(to weights: Matrix) -> (weights: Matrix, share: Float) {
-        guard drift.halves.count == 2, hessian.factor != nil,
-            halves.allSatisfy({ $0.factor != nil })
-        else { return (weights, 0) }
+        let factors = halves.compactMap(\.factor)
+        guard let factor = hessian.factor, drift.halves.count == 2, factors.count == 2 else {
+            return (weights, 0)
+        }
         let slopes = drift.halves.map { slope(of: $0, weights) }
         var (gain, cost) = (0.0, 0.0)
         for (mine, other) in [(0, 1), (1, 0)] {
-            let correction = solve(slopes[mine], halves[mine])
-            let bent = Matrix(rows: weights.rows, columns: weights.columns)
+            let correction = solve(slopes[mine], halves[mine], factors[mine])
+            let bent = Matrix(unsetRows: weights.rows, columns: weights.columns)
             product(correction, drift.halves[other].hessian, into: bent)
             for index in correction.elements.indices {
                 let change = Double(correction.elements[index])
@@ -91,7 +92,7 @@ package struct DriftCompensation {
         // The correction by all of the text is half as noisy as that by half of it.
         let share = min(gain / cost, 1)
         let wholeShare = Float(2 * share / (1 + share))
-        let result = solve(slopes[0].sum(with: slopes[1]), hessian)
+        let result = solve(slopes[0].sum(with: slopes[1]), hessian, factor)
         for index in result.elements.indices {
             result.elements[index] =
                 weights.elements[index] + wholeShare * result.elements[index]
@@ -101,7 +102,7 @@ package struct DriftCompensation {
 
     /// Σ w·((r + W·x) − (r̃ + W·x̃))·x̃ᵀ, or the same without the stream.
     private func slope(of half: InputDrift.Half, _ weights: Matrix) -> Matrix {
-        let slope = Matrix(rows: weights.rows, columns: weights.columns)
+        let slope = Matrix(unsetRows: weights.rows, columns: weights.columns)
         switch half.change {
         case .ofInputs(let sum):
             product(weights, sum, into: slope)
@@ -115,10 +116,9 @@ package struct DriftCompensation {
     }
 
     /// slope·H⁻¹: H⁻¹ = Uᵀ·U in the Hessian's order, and the factor is Uᵀ.
-    private func solve(_ slope: Matrix, _ hessian: Hessian) -> Matrix {
-        let ordered = Matrix(rows: slope.rows, columns: slope.columns)
-        let result = Matrix(rows: slope.rows, columns: slope.columns)
-        guard let factor = hessian.factor else { return result }
+    private func solve(_ slope: Matrix, _ hessian: Hessian, _ factor: Matrix) -> Matrix {
+        let ordered = Matrix(unsetRows: slope.rows, columns: slope.columns)
+        let result = Matrix(unsetRows: slope.rows, columns: slope.columns)
         forEachRow(of: slope) { row in
             let (from, to) = (slope.row(row), ordered.row(row))
             for (index, column) in hessian.order.enumerated() { to[index] = from[column] }
