@@ -7,7 +7,7 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
     /// Every token the same.
     case uniform
     /// Nine tenths the same for all, a tenth by the attention that the token receives, averaged over heads of
-    /// the layer: a ninth of them, in turn for each sequence.
+    /// the layer: a ninth of them, or one head, in turn for each sequence.
     ///
     /// A window's first token is read by every later one, yet is one row among hundreds of a Hessian.
     /// Counting tokens by how much they are read halves the divergence of a four-bit model.
@@ -16,8 +16,13 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
     /// On SmolLM2, where a window's first token draws most of the attention, shares from 0.03 to 0.25 do
     /// alike, and one half does worse; on models without such a token less is better.
     private static let attentionShare: Float = 0.1
-    /// Parts of a layer's heads, of which a sequence is asked of one.
-    private static let headPartCount = 9
+    /// Parts of a layer's heads, at most, of which a sequence is asked of one.
+    private static let largestHeadPartCount = 9
+
+    /// An odd number: of an even one, every other sequence would only ever be asked of half of the heads.
+    private static func partCount(ofHeads headCount: Int) -> Int {
+        (min(largestHeadPartCount, headCount) - 1) | 1
+    }
 
     /// One weight per token of the batch, 1 on average.
     ///
@@ -36,7 +41,8 @@ public enum TokenWeighting: String, Sendable, Hashable, CaseIterable {
             return [Float](repeating: 1, count: batch.tokenCount)
         case .attention:
             let mass = try decoder.attentionMass(
-                layer: layer, input: input, batch: batch, partCount: Self.headPartCount)
+                layer: layer, input: input, batch: batch,
+                partCount: Self.partCount(ofHeads: decoder.description.headCount))
             return mass.map { 1 - Self.attentionShare + Self.attentionShare * $0 }
         }
     }
