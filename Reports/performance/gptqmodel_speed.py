@@ -3,15 +3,16 @@
     python3 Reports/performance/gptqmodel_speed.py MODEL TEXT [WINDOWS [THREADS]]     (needs: pip install gptqmodel)
 
 MODEL is a Hugging Face folder. The text's first WINDOWS windows of 512 tokens are the calibration, groups of 32
-weights share a scale as in Q4_0. Loading is not counted.
+weights share a scale as in Q4_0. Loading is not counted. GPTQModel's log, which it writes to the folder it runs in, is not kept.
 """
 
 import json
 import os
 import sys
+import tempfile
 import time
 
-path, text = sys.argv[1], sys.argv[2]
+path, text = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2])
 windows = int(sys.argv[3]) if len(sys.argv) > 3 else 128
 threads = int(sys.argv[4]) if len(sys.argv) > 4 else 2
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
@@ -23,6 +24,8 @@ from gptqmodel import GPTQModel, QuantizeConfig
 from tokenizers import Tokenizer
 
 torch.set_num_threads(threads)
+scratch = tempfile.TemporaryDirectory()
+os.chdir(scratch.name)
 ids = Tokenizer.from_file(os.path.join(path, "tokenizer.json")).encode(
     open(text, encoding="utf-8").read(), add_special_tokens=False).ids
 data = [{"input_ids": ids[start:start + 512], "attention_mask": [1] * 512}
